@@ -1,0 +1,235 @@
+"""What samestep costs: the same training in a race, by itself, and written by hand.
+
+For each framework, in one run, fresh processes in random order:
+(a) the steady epoch (the median of epochs 2 and on) in a trial of a race,
+(b) the same generated script by itself,
+(c) the hand-written script of bench/handwritten.
+Prints a/b and a/c, each taken within a repeat: median, lowest and highest. Prints besides the
+coordinator's share of a race's CPU time, and the time of `samestep --help`.
+"""
+
+import argparse
+import json
+import os
+import pty
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from samestep.catalogue import Framework, choose_frameworks
+from samestep.codegen import Unsupported, standalone_folder
+from samestep.experiment import load_experiment
+from samestep.launch import Settings, choose_settings, run_worker, worker_environment
+from samestep.plan import Plan, make_plan
+
+HERE = Path(__file__).parent
+HANDWRITTEN = {
+    "keras-tensorflow": "keras_fit.py",
+    "keras-jax": "keras_fit.py",
+    "keras-torch": "keras_fit.py",
+    "torch": "torch_loop.py",
+    "flax": "flax_step.py",
+    "flax-scan": "flax_scan.py",
+    "sklearn": "sklearn_mlp.py",
+    "numpy": "numpy_mlp.py",
+}
+RUN = {
+    "iris-mlp": {"hidden": [10], "batch_size": 5},
+    "digits-mlp": {"hidden": [128, 64], "batch_size": 32},
+}
+COORDINATOR = """
+import resource, sys
+from samestep.cli import main
+try:
+    main()
+except SystemExit as end:
+    status = end.code
+own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu = [usage.ru_utime + usage.ru_stime for usage in (own, workers)]
+print("\\ncpu", *cpu, status or 0)
+"""
+
+
+def in_race(framework: Framework, plan: Plan, folder: Path, settings: Settings) -> float:
+    """The steady epoch of one trial, as a race takes it."""
+    outcome = run_worker(framework, "trial", plan, folder / "train.py", settings)
+    if outcome.status != "done":
+        raise SystemExit(
+            f"{framework.name}: {outcome.status} in {outcome.stage}: {outcome.message}"
+        )
+    epochs = [event for event in outcome.events if event["event"] == "epoch"]
+    return statistics.median((e["end"] - e["start"]) / 1e9 for e in epochs[1:])
+
+
+def alone(
+    framework: Framework, kind: str, script: Path, folder: Path, plan: Plan, settings: Settings
+) -> float:
+    """The steady epoch of a script in a process of its own, under a race's settings."""
+    arguments = {
+        "shim": str(framework.shim),
+        "threads": settings.threads,
+        "cpus": settings.cpus,
+        "run": RUN[Path(folder).parent.name],
+    }
+    epochs = str(plan.experiment.training.epochs)
+    command = [sys.executable, HERE / "drive.py", kind, script, folder / "data.npz", epochs]
+    done = subprocess.run(
+        [*map(str, command), json.dumps(arguments)],
+        cwd=folder,
+        env=worker_environment(framework, settings),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{framework.name}, {kind}: {done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def measure(
+    name: str, frameworks: list[Framework], repeats: int, threads: int | None, root: Path
+) -> list[dict[str, object]]:
+    """All repeats of one experiment: one record a framework and repeat."""
+    plan = make_plan(load_experiment(name))
+    settings = choose_settings(plan.experiment.training.precision, threads)
+    folders = {}
+    for framework in frameworks:
+        folder = root / name / framework.name
+        try:
+            standalone_folder(framework, plan, folder)
+        except Unsupported as reason:
+            print(f"{name}, {framework.name}: left out, {reason}")
+            continue
+        folders[framework.name] = folder
+    runs = [
+        (framework, kind)
+        for framework in frameworks
+        if framework.name in folders
+        for kind in ("race", "generated", "handwritten")
+        if kind != "handwritten" or framework.name in HANDWRITTEN
+    ]
+    records: list[dict[str, object]] = []
+    for repeat in range(repeats):
+        random.shuffle(runs)
+        for framework, kind in runs:
+            folder = folders[framework.name]
+            if kind == "race":
+                seconds = in_race(framework, plan, folder, settings)
+            else:
+                hand = HERE / "handwritten" / HANDWRITTEN.get(framework.name, "")
+                script = folder / "train.py" if kind == "generated" else hand
+                seconds = alone(framework, kind, script, folder, plan, settings)
+            records.append(
+                {
+                    "experiment": name,
+                    "framework": framework.name,
+                    "repeat": repeat,
+                    "kind": kind,
+                    "seconds": seconds,
+                }
+            )
+            print(f"{name} {repeat + 1}/{repeats} {framework.name} {kind}", file=sys.stderr)
+    return records
+
+
+def show(records: list[dict[str, object]]) -> None:
+    """One line a framework: steady epoch times, and the ratios taken within a repeat."""
+    print(f"{'experiment':12}{'framework':18}{'race (ms)':>10}{'race / alone':>26}", end="")
+    print(f"{'race / by hand':>26}")
+    for experiment, framework in dict.fromkeys((r["experiment"], r["framework"]) for r in records):
+        times: dict[object, dict[object, float]] = {}
+        for r in records:
+            if (r["experiment"], r["framework"]) == (experiment, framework):
+                times.setdefault(r["kind"], {})[r["repeat"]] = float(str(r["seconds"]))
+        race = times["race"]
+        line = f"{experiment:12}{framework:18}{statistics.median(race.values()) * 1e3:10.3f}"
+        for kind in ("generated", "handwritten"):
+            ratios = [race[repeat] / seconds for repeat, seconds in times.get(kind, {}).items()]
+            text = "-"
+            if ratios:
+                spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
+                text = f"{statistics.median(ratios):.3f} {spread}"
+            line += f"{text:>26}"
+        print(line)
+
+
+def coordinator_share(frameworks: list[Framework], trials: int, root: Path) -> None:
+    """The coordinator's CPU time over that of the whole race, with its live display shown."""
+    arguments = ["race", "iris-mlp", "--trials", str(trials), "--json", str(root / "race.json")]
+    arguments += ["-f", ",".join(framework.name for framework in frameworks)]
+    # A terminal of its own, because the live display is drawn only in one.
+    ours, theirs = pty.openpty()
+    # A cache of its own, so that the race begins with its proofs.
+    environment = dict(os.environ, XDG_CACHE_HOME=str(root / "cache"))
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-c", COORDINATOR, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown = (shown + part)[-65536:]
+    process.wait()
+    wall = time.monotonic() - started
+    lines = [line for line in shown.decode(errors="replace").splitlines() if line[:4] == "cpu "]
+    if not lines:
+        raise SystemExit(f"the race did not end well: {shown[-2000:].decode(errors='replace')}")
+    own, workers, status = lines[-1].split()[1:]
+    share = float(own) / (float(own) + float(workers))
+    print(f"race iris-mlp --trials {trials}, proofs and all: {wall:.1f} s, exit status {status}")
+    print(f"coordinator: {float(own):.2f} s of CPU time, {share:.2%} of the race's")
+
+
+def help_time(repeats: int) -> None:
+    """The time of `samestep --help`."""
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "samestep", "--help"], check=True, capture_output=True
+        )
+        seconds.append(time.perf_counter() - started)
+    spread = f"({min(seconds):.3f} to {max(seconds):.3f})"
+    print(f"samestep --help: {statistics.median(seconds):.3f} s {spread}")
+
+
+def main() -> None:
+    """Measure what the options ask for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-f", "--frameworks", help="names with commas; all installed by default")
+    parser.add_argument("-e", "--experiments", default=",".join(RUN), help="names with commas")
+    parser.add_argument("-n", "--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--trials", type=int, default=3, help="of the race; 0 leaves it out")
+    parser.add_argument("--json", type=Path, help="save every time here")
+    options = parser.parse_args()
+    frameworks = choose_frameworks(options.frameworks and options.frameworks.split(","))
+    with tempfile.TemporaryDirectory(prefix="samestep-tax-") as name:
+        root = Path(name)
+        records = []
+        for experiment in options.experiments.split(","):
+            records += measure(experiment, frameworks, options.repeats, options.threads, root)
+        if records:
+            show(records)
+        if options.json is not None:
+            options.json.write_text(json.dumps(records, indent=1) + "\n")
+        help_time(10)
+        if options.trials:
+            coordinator_share(frameworks, options.trials, root)
+
+
+if __name__ == "__main__":
+    main()

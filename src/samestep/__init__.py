@@ -1,0 +1,25 @@
+"""One training run in every framework's own code, proved to be the same, and raced fairly."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from samestep.api import code as code
+    from samestep.api import load as load
+    from samestep.api import prove as prove
+    from samestep.api import race as race
+    from samestep.result import Result as Result
+
+__all__ = ["Result", "code", "load", "prove", "race"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: `import samestep` costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from samestep import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,114 @@
+"""The verbs as functions: `samestep.race("iris-mlp", frameworks=["torch"])` gives a Result."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from samestep.catalogue import choose_frameworks, named_framework
+from samestep.codegen import Unsupported, render_script
+from samestep.errors import BadInput
+from samestep.experiment import Experiment, load_experiment
+from samestep.launch import TIMEOUT, choose_settings
+from samestep.plan import make_plan
+from samestep.proof import prove_all
+from samestep.proof_record import FrameworkProof
+from samestep.racing import Progress, run_race, start_result
+from samestep.result import Result, check_writable, load_result, save_result
+
+__all__ = ["Result", "code", "load", "load_result", "prove", "race", "run_proofs"]
+
+
+def load(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment of that name or path, with `KEY=VALUE` overrides."""
+    return load_experiment(str(name), overrides)
+
+
+def code(experiment: str | Path | Experiment, framework: str, overrides: Sequence[str] = ()) -> str:
+    """The experiment as a program in that framework; raise BadInput if it cannot be written."""
+    plan = make_plan(_experiment(experiment, overrides))
+    try:
+        return render_script(named_framework(framework), plan.experiment, plan)
+    except Unsupported as reason:
+        raise BadInput(f"{framework}: {reason}") from None
+
+
+def prove(
+    experiment: str | Path | Experiment,
+    frameworks: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+) -> Mapping[str, FrameworkProof]:
+    """Prove the named frameworks, or all that are installed."""
+    return run_proofs(experiment, frameworks, overrides).proof
+
+
+def run_proofs(
+    experiment: str | Path | Experiment,
+    frameworks: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    path: Path | None = None,
+    on_proof: Callable[[str, str], None] | None = None,
+) -> Result:
+    """As `prove`, as a Result without trials, saved at `path`."""
+    if path is not None:
+        check_writable(path)
+    chosen = choose_frameworks(_names(frameworks))
+    plan = make_plan(_experiment(experiment, overrides))
+    settings = choose_settings(plan.experiment.training.precision)
+    proofs = prove_all(plan, chosen, on_progress=on_proof)
+    result = start_result(plan, chosen, proofs, settings, trials=0, seed=0)
+    result.unfinished = False
+    if path is not None:
+        save_result(result, path)
+    return result
+
+
+def race(
+    experiment: str | Path | Experiment,
+    frameworks: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    trials: int = 5,
+    threads: int | None = None,
+    seed: int = 0,
+    timeout: float = TIMEOUT,
+    path: str | Path | None = None,
+    on_proof: Callable[[str, str], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Prove, then race what is proved; the result is saved at `path` after every trial."""
+    if trials < 1:
+        raise BadInput(f"--trials {trials}: must be 1 or more")
+    place = None if path is None else Path(path)
+    if place is not None:
+        check_writable(place)
+    chosen = choose_frameworks(_names(frameworks))
+    plan = make_plan(_experiment(experiment, overrides))
+    settings = choose_settings(plan.experiment.training.precision, threads, timeout)
+    proofs = prove_all(plan, chosen, on_progress=on_proof)
+    return run_race(
+        plan,
+        chosen,
+        proofs,
+        settings,
+        trials=trials,
+        seed=seed,
+        path=place,
+        on_progress=on_progress,
+    )
+
+
+def _experiment(experiment: str | Path | Experiment, overrides: Sequence[str]) -> Experiment:
+    if not isinstance(experiment, Experiment):
+        return load(experiment, overrides)
+    if overrides:
+        raise BadInput("overrides: change a file's keys; this experiment is loaded already")
+    return experiment
+
+
+def _names(frameworks: Sequence[str] | None) -> list[str] | None:
+    if frameworks is None:
+        return None
+    names = [frameworks] if isinstance(frameworks, str) else list(frameworks)
+    if not names:
+        raise BadInput("frameworks: the list is empty; name one, or leave it out to take all")
+    return names

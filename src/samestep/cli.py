@@ -1,0 +1,248 @@
+"""The command line: parse, call, print. Heavy modules are imported by the command that needs them.
+
+Exit status: 0 well; 1 the answer is no; 2 bad usage or bad input; 3 a framework's run failed.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from samestep.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from samestep.proof_record import FrameworkProof
+    from samestep.result import Result
+
+OK, NO, BAD, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    help="Write a training run once; get it in every framework's own code, proved to be the "
+    "same, and raced fairly.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ExperimentArgument = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="A shipped experiment's name, or a TOML file.")
+]
+FrameworksOption = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--frameworks", metavar="A,B", help="Only these; all installed by default."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=5."),
+]
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app(prog_name="samestep")
+    except BadInput as error:
+        from samestep.report.text import visible
+
+        sys.stderr.write(f"samestep: {visible(str(error))}\n")
+        sys.exit(BAD)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def frameworks() -> None:
+    """What is here, what is missing and how to get it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from samestep.catalogue import find_frameworks
+    from samestep.report.table import plain
+
+    table = Table(box=None, pad_edge=False)
+    for header in ("framework", "title", "versions, or how to get it"):
+        table.add_column(header, overflow="fold")
+    for framework in find_frameworks().values():
+        if framework.missing():
+            state = plain(framework.how_to_get(), "yellow")
+        else:
+            versions = framework.versions().items()
+            state = Text(", ".join(f"{package} {version}" for package, version in versions))
+        table.add_row(plain(framework.name), plain(framework.title), state)
+    _console().print(table)
+
+
+@app.command()
+def experiments() -> None:
+    """What ships with samestep."""
+    from rich.table import Table
+
+    from samestep.experiment import load_experiment, shipped_experiments
+    from samestep.report.table import plain
+
+    table = Table(box=None, pad_edge=False)
+    for header in ("experiment", "title", "file"):
+        table.add_column(header, overflow="fold")
+    for name, path in shipped_experiments().items():
+        table.add_row(plain(name), plain(load_experiment(name).title), plain(str(path)))
+    _console().print(table)
+
+
+@app.command()
+def code(
+    experiment: ExperimentArgument,
+    names: Annotated[list[str], typer.Argument(metavar="FRAMEWORK...")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write runnable folders here."),
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Show the experiment's script, side by side by stage, or write folders that run alone."""
+    from samestep.writing import show_code, write_folders
+
+    names = _split(names) or []
+    if output is None:
+        unsupported = show_code(experiment, names, overrides or [], _console(), _console(True))
+    else:
+        unsupported = write_folders(experiment, names, overrides or [], output, _console())
+    raise typer.Exit(NO if unsupported else OK)
+
+
+@app.command()
+def prove(
+    experiment: ExperimentArgument,
+    frameworks: FrameworksOption = None,
+    overrides: SetOption = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Save the proofs here.")] = None,
+) -> None:
+    """Prove that each framework does the experiment's work, and say where one departs."""
+    from samestep.api import run_proofs
+    from samestep.report.live import Live
+    from samestep.report.table import result_view
+
+    with Live(_console(True)) as live:
+        result = run_proofs(
+            experiment, _split(frameworks), overrides or [], path=json, on_proof=live.on_proof
+        )
+    console = _console()
+    console.print(result_view(result, console.width))
+    if json is not None:
+        console.print(f"Saved in {_path_text(json)}", soft_wrap=True)
+    raise typer.Exit(_status(result))
+
+
+@app.command()
+def race(
+    experiment: ExperimentArgument,
+    frameworks: FrameworksOption = None,
+    overrides: SetOption = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trials of every framework.")] = 5,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Save the result here, not in results/.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+) -> None:
+    """Prove, then race what is proved: blocks of trials, each a fresh process."""
+    from samestep.api import race as run_race
+    from samestep.report.live import Live
+    from samestep.report.table import result_view
+
+    path = _default_path(experiment) if json is None else json
+    console = _console()
+    with Live(_console(True)) as live:
+        try:
+            result = run_race(
+                experiment,
+                _split(frameworks),
+                overrides or [],
+                trials=trials,
+                threads=threads,
+                seed=seed,
+                timeout=timeout,
+                path=path,
+                on_proof=live.on_proof,
+                on_progress=live.on_trial,
+            )
+        except KeyboardInterrupt:
+            if live.trials:
+                sys.stderr.write(
+                    f"samestep: interrupted; {live.trials} finished trials are in "
+                    f"{_path_text(path)}\n"
+                )
+            raise
+    console.print(result_view(result, console.width))
+    console.print(f"Saved in {_path_text(path)}", soft_wrap=True)
+    raise typer.Exit(_status(result))
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A file that race saved.")],
+) -> None:
+    """Show a saved result."""
+    from samestep.racing import verdict_of
+    from samestep.report.table import result_view
+    from samestep.result import load_result
+
+    loaded = load_result(result)
+    if loaded.unfinished:
+        # A coordinator that was killed had no time for its verdict.
+        loaded.verdict = verdict_of(loaded)
+    console = _console()
+    console.print(result_view(loaded, console.width))
+
+
+def _split(names: list[str] | None) -> list[str] | None:
+    """`-f a,b -f c` -> [a, b, c]."""
+    if names is None:
+        return None
+    found = [name.strip() for text in names for name in text.split(",") if name.strip()]
+    if not found:
+        raise BadInput("-f: names no framework; `samestep frameworks` lists what there is")
+    return found
+
+
+def _default_path(experiment: str) -> Path:
+    from datetime import datetime
+
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(experiment).stem)
+    return Path("results") / f"{stem or 'race'}-{datetime.now():%Y%m%d-%H%M%S}.json"
+
+
+def _path_text(path: Path) -> str:
+    from samestep.report.text import visible
+
+    return visible(str(path))
+
+
+def _status(result: "Result") -> int:
+    """1 if a proof says no, else 3 if a run failed, else 0."""
+    proofs: list[FrameworkProof] = list(result.proof.values())
+    if any(proof.verdict == "different" for proof in proofs):
+        return NO
+    failed = any(proof.verdict == "failed" for proof in proofs) or any(
+        trial.outcome in ("failed", "timeout") for trial in result.trials
+    )
+    return FAILED if failed else OK
+
+
+def _console(stderr: bool = False) -> "Console":
+    """No markup, no guessing: what is printed is what was said. Files get wide tables."""
+    import os
+
+    from rich.console import Console
+
+    from samestep.report.table import WIDE
+
+    stream = sys.stderr if stderr else sys.stdout
+    wide = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=wide)

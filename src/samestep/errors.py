@@ -1,0 +1,25 @@
+"""What can go wrong by a user's hand, said in one sentence."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BadInput(Exception):
+    """Input that cannot be used: the message says what is wrong, where, and what to do.
+
+    The command line prints the message alone and exits with status 2.
+    """
+
+
+class RunFailed(Exception):
+    """A worker process ended without the result it owed; exit status 3."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a message about an unknown name, or nothing if no known one is near.
+
+    >>> nearest("torhc", ["torch", "flax"])
+    ' (did you mean "torch"?)'
+    """
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f' (did you mean "{matches[0]}"?)' if matches else ""

@@ -1,0 +1,219 @@
+"""What users of Keras do not see: weights in and out, batches in a planned order, hooks."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+
+def version() -> dict[str, str]:
+    """Versions of Keras and of the backend that it runs on."""
+    import importlib
+
+    import keras
+
+    backend = importlib.import_module(keras.config.backend())
+    return {"keras": keras.__version__, backend.__name__: backend.__version__}
+
+
+def configure(threads: int, precision: str, device: str) -> None:
+    """Set thread pools and default precision before the script is imported."""
+    match os.environ["KERAS_BACKEND"]:
+        case "tensorflow":
+            import tensorflow as tf
+
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+            if device == "cpu":
+                tf.config.set_visible_devices([], "GPU")
+        case "jax":
+            import jax
+
+            # XLA sizes its pool by NPROC and by the cores that the process is pinned to.
+            jax.config.update("jax_enable_x64", precision == "float64")
+        case "torch":
+            import torch
+
+            torch.set_num_threads(threads)
+            torch.set_num_interop_threads(1)
+    import keras
+
+    keras.config.set_floatx(precision)
+
+
+def lift_rounding() -> str | None:
+    """Lift a rounding that a float32 run never meets, for the float64 proof; name it."""
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        return None
+    from keras.src.backend.common import dtypes
+
+    # Keras rounds the 64-bit results of some operations to 32 bits, after set_floatx("float64")
+    # too: on PyTorch matmul among others, on JAX tanh.
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    return "float64 computed in float32"
+
+
+def set_weights(model: Any, arrays: dict[str, np.ndarray]) -> None:
+    """Overwrite the parameters; Keras's layouts are the canonical ones."""
+    import keras
+
+    model.set_weights([array.astype(keras.config.floatx()) for array in arrays.values()])
+
+
+def get_weights(model: Any) -> dict[str, np.ndarray]:
+    """All parameters by canonical name."""
+    return dict(zip(_names(model), map(np.asarray, model.get_weights()), strict=True))
+
+
+def batches(
+    script: Any,
+    model: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    orders: np.ndarray,
+    schedule: dict[str, Any],
+) -> Any:
+    """Data for script.train that serves the rows in the planned orders.
+
+    Keras takes a DataAdapter in place of x, and then ignores y, batch_size and shuffle.
+    """
+    # Keras peeks at a batch to build the loss; built here, fit asks for its epochs alone.
+    model._symbolic_build(data_batch=(x[:1], y[:1]))
+    adapter = _planned_adapter(x, y, orders, schedule)
+    return adapter if _takes_one_object(script, schedule) else (adapter, None)
+
+
+def logits(model: Any, x: np.ndarray) -> np.ndarray:
+    """The model's outputs in evaluation mode."""
+    return np.asarray(model.predict(x, verbose=0))
+
+
+def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
+    """The gradient that the script's own first step hands to its optimizer."""
+    import keras
+
+    seen: list[list[np.ndarray]] = []
+    _run_eagerly(model)
+    apply = model.optimizer.apply
+
+    def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
+        seen.append([keras.ops.convert_to_numpy(grad).copy() for grad in grads])
+        return apply(grads, trainable_variables)
+
+    model.optimizer.apply = recording_apply
+    script.train(model, data, 1, lambda epoch, loss: None)
+    return dict(zip(_names(model), seen[0], strict=True))
+
+
+def observe(
+    script: Any, model: Any, data: Any, epochs: int
+) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+    import keras
+
+    observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
+    _run_eagerly(model)
+    compute_loss = model.compute_loss
+
+    def recording_loss(x: Any, y: Any, *args: Any, training: bool = True) -> Any:
+        # Keras also calls this with placeholders, to build the model, but not as training.
+        if training:
+            batch = (keras.ops.convert_to_numpy(part).copy() for part in (x, y))
+            observed[-1].append(tuple(batch))
+        return compute_loss(x, y, *args, training=training)
+
+    model.compute_loss = recording_loss
+    script.train(model, data, epochs, lambda epoch, loss: observed.append([]))
+    return observed[:epochs]
+
+
+def sync(model: Any) -> None:
+    """Wait until the parameters are computed; JAX alone runs ahead of Python here."""
+    if os.environ["KERAS_BACKEND"] == "jax":
+        import jax
+
+        jax.block_until_ready([variable.value for variable in model.variables])
+
+
+def _takes_one_object(script: Any, schedule: dict[str, Any]) -> bool:
+    """Whether script.train hands its data to fit whole (tf.data, PyDataset), not as x and y."""
+    tf_data = os.environ["KERAS_BACKEND"] == "tensorflow" and schedule["shuffle"] == "each_epoch"
+    return tf_data or hasattr(script, "FullBatches")
+
+
+def _names(model: Any) -> list[str]:
+    import keras
+
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return [
+        f"dense_{number}.{part}"
+        for number in range(1, len(dense) + 1)
+        for part in ("kernel", "bias")
+    ]
+
+
+def _run_eagerly(model: Any) -> None:
+    model.jit_compile = False
+    model.run_eagerly = True
+
+
+def _planned_adapter(
+    x: np.ndarray, y: np.ndarray, orders: np.ndarray, schedule: dict[str, Any]
+) -> Any:
+    import keras
+    from keras.src.trainers.data_adapters.data_adapter import DataAdapter
+
+    x = x.astype(keras.config.floatx())
+    size = schedule["batch_size"]
+    stop = orders.shape[1] // size * size if schedule["last_batch"] == "drop" else orders.shape[1]
+    cuts = [slice(start, min(start + size, stop)) for start in range(0, stop, size)]
+
+    class PlannedBatches(DataAdapter):
+        """Rows in the planned order of the epoch that runs."""
+
+        epoch = -1
+
+        def on_epoch_begin(self) -> None:
+            self.epoch += 1
+
+        def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            order = orders[self.epoch]
+            for cut in cuts:
+                yield x[order[cut]], y[order[cut]]
+
+        def get_numpy_iterator(self) -> Any:
+            return self._batches()
+
+        get_jax_iterator = get_numpy_iterator
+
+        def get_tf_dataset(self) -> Any:
+            import tensorflow as tf
+
+            signature = tuple(
+                tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y)
+            )
+            return tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+
+        def get_torch_dataloader(self) -> Any:
+            import torch
+
+            return _Restarting(
+                lambda: ((torch.from_numpy(a), torch.from_numpy(b)) for a, b in self._batches())
+            )
+
+        @property
+        def num_batches(self) -> int:
+            return len(cuts)
+
+    return PlannedBatches()
+
+
+class _Restarting:
+    """An iterable that starts anew each time."""
+
+    def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
+        self._start = start
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._start()

@@ -1,0 +1,59 @@
+"""What this computer is. Its name in the network is nobody's business, and is left out."""
+
+import os
+import platform
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Machine(BaseModel):
+    """The computer that a result was measured on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpu: str
+    cores: int
+    usable_cores: int
+    memory_bytes: int
+    os: str
+    kernel: str
+    python: str
+    load_average: list[float]
+    """Over the last 1, 5 and 15 minutes, when the measuring began."""
+
+
+def describe_machine() -> Machine:
+    """Look at this computer."""
+    import psutil
+
+    cores = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return Machine(
+        cpu=_cpu_model(),
+        cores=cores,
+        usable_cores=len(affinity(0)) if affinity else cores,
+        memory_bytes=psutil.virtual_memory().total,
+        os=_os_name(),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        load_average=[round(load, 2) for load in psutil.getloadavg()],
+    )
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"

@@ -1,0 +1,247 @@
+"""The race: blocks of trials, each a fresh process, saved as they come."""
+
+import math
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from samestep.catalogue import Framework
+from samestep.codegen import render_script
+from samestep.launch import Event, Outcome, Settings, run_worker
+from samestep.machine import describe_machine
+from samestep.plan import Plan
+from samestep.proof_record import FrameworkProof
+from samestep.result import (
+    Epoch,
+    Evaluation,
+    RacedFramework,
+    RaceSettings,
+    Range,
+    Result,
+    Row,
+    Seconds,
+    Trial,
+    TrialOutcome,
+    save_result,
+)
+from samestep.stats import Interval, rank
+
+PROVED = ("identical", "equivalent")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the race does now: a trial that starts (`trial` is None) or has just ended."""
+
+    framework: str
+    block: int
+    done: int
+    total: int
+    trial: Trial | None
+
+
+def run_race(
+    plan: Plan,
+    frameworks: Sequence[Framework],
+    proofs: dict[str, FrameworkProof],
+    settings: Settings,
+    *,
+    trials: int,
+    seed: int,
+    path: Path | None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Race what is proved, `trials` blocks of it; every finished trial is in the file at `path`.
+
+    On KeyboardInterrupt the result stays saved as unfinished, and the interrupt goes on.
+    """
+    result = start_result(plan, frameworks, proofs, settings, trials=trials, seed=seed)
+    raced = [framework for framework in frameworks if proofs[framework.name].verdict in PROVED]
+    schedule = draw_schedule([framework.name for framework in raced], trials, seed)
+    by_name = {framework.name: framework for framework in raced}
+    tell = on_progress or (lambda progress: None)
+    with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
+        scripts = {name: _write_script(by_name[name], plan, Path(folder)) for name in by_name}
+        _save(result, path)
+        try:
+            for done, (block, position, name) in enumerate(schedule):
+                tell(Progress(name, block, done, len(schedule), None))
+                outcome = run_worker(by_name[name], "trial", plan, scripts[name], settings)
+                trial = read_trial(outcome, plan.experiment.training.epochs, name, block, position)
+                result.trials.append(trial)
+                _note_versions(result.frameworks[name], outcome)
+                _save(result, path)
+                tell(Progress(name, block, done + 1, len(schedule), trial))
+        finally:
+            result.verdict = verdict_of(result)
+            result.unfinished = len(result.trials) < len(schedule)
+            _save(result, path)
+    return result
+
+
+def start_result(
+    plan: Plan,
+    frameworks: Sequence[Framework],
+    proofs: dict[str, FrameworkProof],
+    settings: Settings,
+    *,
+    trials: int,
+    seed: int,
+) -> Result:
+    """A result without a trial."""
+    return Result(
+        title=plan.experiment.title,
+        experiment=plan.experiment.model_dump(mode="json"),
+        digest=plan.digest,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=describe_machine(),
+        settings=RaceSettings(
+            threads=settings.threads,
+            device=settings.device,
+            precision=settings.precision,
+            seed=seed,
+            trials=trials,
+        ),
+        frameworks={
+            framework.name: RacedFramework(
+                title=framework.title,
+                version=framework.versions(),
+                language=framework.language,
+                runtime="",
+            )
+            for framework in frameworks
+        },
+        proof=proofs,
+    )
+
+
+def draw_schedule(names: Sequence[str], blocks: int, seed: int) -> list[tuple[int, int, str]]:
+    """(block, position, framework): every framework once a block, in random order."""
+    generator = random.Random(seed)
+    return [
+        (block, position, name)
+        for block in range(blocks)
+        for position, name in enumerate(generator.sample(list(names), len(names)))
+    ]
+
+
+def read_trial(outcome: Outcome, epochs: int, name: str, block: int, position: int) -> Trial:
+    """What a worker's events say; events that do not add up make a failed trial."""
+    place: dict[str, Any] = {"framework": name, "block": block, "position": position}
+    try:
+        trial = Trial(
+            **place,
+            seconds=_seconds(outcome),
+            epochs=[
+                Epoch(seconds=(event["end"] - event["start"]) / 1e9, loss=event["loss"])
+                for event in outcome.events
+                if event["event"] == "epoch"
+            ],
+            evaluation=_evaluation(outcome.find("evaluated")),
+            peak_bytes=_value(outcome.find("memory"), "peak_bytes"),
+            cpu_seconds=outcome.cpu_seconds,
+            outcome="done",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"the worker's events do not make sense ({str(error).splitlines()[0]})"
+        return Trial(**place, cpu_seconds=outcome.cpu_seconds, outcome="failed", message=message)
+    trial.outcome, trial.message = _judge(outcome, trial, epochs)
+    return trial
+
+
+def verdict_of(result: Result) -> list[Row]:
+    """The ranking of all frameworks that were proved, from their finished trials."""
+    times: dict[str, dict[int, float]] = {}
+    for trial in result.trials:
+        steady = trial.seconds.steady_epoch
+        if trial.outcome == "done" and steady is not None and steady > 0:
+            times.setdefault(trial.framework, {})[trial.block] = steady
+    return [
+        Row(
+            framework=standing.framework,
+            epoch_seconds=_range(standing.epoch_seconds),
+            minimum=standing.minimum,
+            maximum=standing.maximum,
+            ratio=_range(standing.ratio),
+            group=standing.group,
+        )
+        for standing in rank(times)
+    ]
+
+
+def _range(interval: Interval) -> Range:
+    return Range(median=interval.median, low=interval.low, high=interval.high)
+
+
+def _judge(outcome: Outcome, trial: Trial, epochs: int) -> tuple[TrialOutcome, str | None]:
+    if outcome.status == "timeout":
+        return "timeout", outcome.message
+    if outcome.status != "done":
+        return "failed", f"{outcome.stage}: {outcome.message}"
+    if len(trial.epochs) != epochs:
+        return "failed", f"{len(trial.epochs)} epochs were trained, {epochs} were asked for"
+    if trial.evaluation is None:
+        return "failed", "the trained model was not evaluated"
+    if any(epoch.seconds <= 0 for epoch in trial.epochs):
+        return "failed", "an epoch ended before it began"
+    for number, epoch in enumerate(trial.epochs, start=1):
+        if not math.isfinite(epoch.loss):
+            return "diverged", f"the loss of epoch {number} is {epoch.loss}"
+    if not math.isfinite(trial.evaluation.loss):
+        return "diverged", f"the test loss is {trial.evaluation.loss}"
+    return "done", None
+
+
+def _seconds(outcome: Outcome) -> Seconds:
+    times = [
+        (event["end"] - event["start"]) / 1e9
+        for event in outcome.events
+        if event["event"] == "epoch"
+    ]
+    return Seconds(
+        **{"import": _value(outcome.find("ready"), "import_seconds")},
+        prepare=_value(outcome.find("prepared"), "seconds"),
+        build=_value(outcome.find("built"), "seconds"),
+        first_epoch=times[0] if times else None,
+        steady_epoch=median(times[1:]) if len(times) > 1 else None,
+        train=_value(outcome.find("trained"), "seconds"),
+        evaluate=_value(outcome.find("evaluated"), "seconds"),
+    )
+
+
+def _evaluation(event: Event | None) -> Evaluation | None:
+    if event is None:
+        return None
+    return Evaluation(loss=event["loss"], accuracy=event["accuracy"])
+
+
+def _value(event: Event | None, key: str) -> Any:
+    return None if event is None else event[key]
+
+
+def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
+    """What was imported counts for more than what is installed."""
+    ready = outcome.find("ready")
+    if ready is None:
+        return
+    versions = ready.get("versions")
+    if isinstance(versions, dict):
+        framework.version = {str(key): str(value) for key, value in versions.items()}
+    framework.runtime = str(ready.get("runtime", ""))
+
+
+def _write_script(framework: Framework, plan: Plan, folder: Path) -> Path:
+    script = folder / framework.name / "train.py"
+    script.parent.mkdir()
+    script.write_text(render_script(framework, plan.experiment, plan), encoding="utf-8")
+    return script
+
+
+def _save(result: Result, path: Path | None) -> None:
+    if path is not None:
+        save_result(result, path)

@@ -1,0 +1,1 @@
+"""Views of a saved result. A view never measures."""

@@ -1,0 +1,303 @@
+"""Tables for the terminal: a race, a proof, what scripts are made of.
+
+Whatever comes from an experiment, a file or a worker goes in as Text, never as markup.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from samestep.proof_record import FrameworkProof, Rung, RungName
+from samestep.report.text import bytes_text, number_text, visible
+from samestep.result import Range, Result, Row, Trial
+
+MARKS = {
+    "identical": ("=", "green"),
+    "equivalent": ("~", "yellow"),
+    "different": ("x", "red"),
+    "unsupported": ("-", "dim"),
+    "failed": ("!", "red"),
+}
+Show = Callable[[float], str]
+Get = Callable[[Trial], float | None]
+
+WIDE = 160
+PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
+MEASURES = (
+    "first epoch, ms",
+    "import, s",
+    "accuracy",
+    "test loss",
+    "memory, MiB",
+    "CPU, s",
+)
+LEFT = ("framework", "proof", "group")
+STAGES = ("prepare", "build", "train", "evaluate")
+RUNGS: tuple[RungName, ...] = ("forward", "loss", "gradient", "step", "trajectory")
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text from anywhere, safe to print."""
+    return Text(visible(text), style=style)
+
+
+def result_view(result: Result, width: int = WIDE) -> Group:
+    """A race: who is faster than whom, and who was not ranked and why; or proofs alone."""
+    parts: list[RenderableType] = [plain(result.title, "bold"), plain(_conditions(result), "dim")]
+    if result.settings.trials == 0:
+        parts += [Text(), proof_view(result.proof)]
+    if result.verdict:
+        parts += _ranking(result, width)
+        parts += [Text(line, style="dim") for line in _legend(result)]
+    notes = _notes(result)
+    if notes.row_count:
+        parts += [Text(), notes]
+    if result.unfinished:
+        done = len(result.trials)
+        total = result.settings.trials * sum(_is_proved(p) for p in result.proof.values())
+        parts.append(Text(f"Unfinished: {done} of {total} trials are in this result.", "yellow"))
+    return Group(*parts)
+
+
+def result_html(result: Result) -> str:
+    """The same as HTML, for a notebook."""
+    console = Console(record=True, width=WIDE, file=io.StringIO())
+    console.print(result_view(result))
+    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+
+def _conditions(result: Result) -> str:
+    machine, settings = result.machine, result.settings
+    parts = [
+        f"{machine.cpu}, {machine.cores} cores, {bytes_text(machine.memory_bytes)}, {machine.os}",
+        result.created,
+    ]
+    if settings.trials:
+        parts[1:1] = [f"{settings.precision} on {settings.threads} cores, {settings.trials} trials"]
+    return " · ".join(parts)
+
+
+def _ranking(result: Result, width: int) -> list[RenderableType]:
+    """One table where it fits, else two."""
+    ranks = _ranks(result.verdict)
+    places: dict[str, list[RenderableType]] = {}
+    measures: dict[str, list[RenderableType]] = {}
+    for row in result.verdict:
+        trials = [t for t in result.trials_of(row.framework) if t.outcome == "done"]
+        mark, style = MARKS[result.proof[row.framework].verdict]
+        places[row.framework] = [
+            str(ranks[row.framework]),
+            plain(row.framework),
+            Text(mark, style=style),
+            _range(row.epoch_seconds, _milliseconds),
+            _range(row.ratio, number_text),
+            row.group,
+        ]
+        measures[row.framework] = [
+            _median(
+                trials, lambda t: t.seconds.first_epoch, lambda value: number_text(value * 1e3)
+            ),
+            _median(trials, lambda t: t.seconds.import_, number_text),
+            _median(
+                trials, lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
+            ),
+            _median(trials, lambda t: t.evaluation.loss if t.evaluation else None, "{:.4f}".format),
+            _median(trials, lambda t: t.peak_bytes, lambda value: number_text(value / 2**20)),
+            _median(trials, lambda t: t.cpu_seconds, number_text),
+        ]
+    whole = _table(PLACES + MEASURES, [places[name] + measures[name] for name in places])
+    if _natural_width(whole) <= width:
+        return [whole]
+    names: dict[str, list[RenderableType]] = {name: [plain(name)] for name in places}
+    return [
+        _table(PLACES, list(places.values())),
+        _table(("framework", *MEASURES), [names[name] + measures[name] for name in names]),
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    return number_text(seconds * 1e3)
+
+
+def _natural_width(table: Table) -> int:
+    console = Console(width=10_000, file=io.StringIO())
+    return Measurement.get(console, console.options, table).maximum
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(
+            header, justify="left" if header in LEFT else "right", no_wrap=header not in MEASURES
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _ranks(verdict: Sequence[Row]) -> dict[str, int]:
+    """One more than the number of those who are faster and told apart: ties are ties."""
+    return {
+        row.framework: 1 + sum(not set(faster.group) & set(row.group) for faster in verdict[:place])
+        for place, row in enumerate(verdict)
+    }
+
+
+def _legend(result: Result) -> Iterable[str]:
+    yield "#: one more than the number of those who are faster for certain."
+    yield (
+        "epoch: median of the trials' steady epochs [95% interval]; who shares a group letter "
+        "cannot be told apart."
+    )
+    if max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
+        yield "One trial each tells nothing apart; ask for more with --trials."
+    verdicts = {result.proof[row.framework].verdict for row in result.verdict}
+    yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
+
+
+def _notes(result: Result) -> Table:
+    """What a proof rests on, who has no place in the verdict or lost a trial, and why."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    ranked = {row.framework for row in result.verdict}
+    for name, proof in result.proof.items():
+        trials = result.trials_of(name)
+        lost = [trial for trial in trials if trial.outcome != "done"]
+        if proof.verdict != "identical":
+            style = "strike" if proof.verdict == "different" else ""
+            verdict = Text(*_verdict_style(proof))
+            table.add_row(plain(name, style), verdict, plain(proof_reason(proof)))
+        if lost:
+            what = f"{len(lost)} of {len(trials)} trials {lost[0].outcome}"
+            table.add_row(plain(name), Text(what, "red"), plain(lost[0].message or ""))
+        elif trials and name not in ranked:
+            reason = Text("it takes two epochs or more to see a steady one")
+            table.add_row(plain(name), Text("not ranked"), reason)
+    return table
+
+
+def proof_view(proofs: Mapping[str, FrameworkProof]) -> Table:
+    """The ladder of each framework: the largest relative error of every rung.
+
+    With named causes switched on in the reference, where a verdict rests on them.
+    """
+    # Just narrow enough for 80 columns.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("framework", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for rung in RUNGS:
+        table.add_column(rung, justify="right", no_wrap=True)
+    table.add_column("audit", no_wrap=True)
+    for name, proof in proofs.items():
+        rungs = {rung.name: rung for rung in (*proof.rungs, *proof.rungs_with_causes)}
+        audit = "-" if proof.audit is None else ("passed" if proof.audit.passed else "failed")
+        table.add_row(
+            plain(name),
+            Text(*_verdict_style(proof)),
+            *(_rung_text(rungs.get(rung)) for rung in RUNGS),
+            Text(audit, style="red" if audit == "failed" else ""),
+        )
+    return table
+
+
+def _rung_text(rung: Rung | None) -> Text:
+    if rung is None:
+        return Text("-")
+    return Text(f"{rung.error:.0e}", style="" if rung.passed else "red")
+
+
+def proof_reason(proof: FrameworkProof) -> str:
+    """Why a proof is not simply identical, in a line."""
+    parts = list(proof.causes)
+    if proof.shift is not None:
+        shift = proof.shift
+        parts.append(
+            f"moves weights {shift.weights:.0e}, logits {shift.logits:.0e}, loss {shift.loss:.0e}"
+        )
+    if proof.verdict == "different":
+        parts += [
+            f"{rung.name} departs by {rung.error:.1e}" + (f" in {rung.where}" if rung.where else "")
+            for rung in proof.rungs
+            if not rung.passed
+        ][:1]
+    if proof.audit is not None:
+        parts += proof.audit.problems
+    if proof.message:
+        parts.append(f"{proof.stage}: {proof.message}" if proof.stage else proof.message)
+    return "; ".join(dict.fromkeys(parts))
+
+
+def stages_view(name: str, stages: Mapping[str, Mapping[str, str]], width: int) -> Group:
+    """Scripts of several frameworks side by side, stage by stage, or below one another."""
+    parts: list[RenderableType] = [plain(name, "bold")]
+    for stage in STAGES:
+        side_by_side = width // max(1, len(stages)) >= 60
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=stage, title_justify="left")
+        if side_by_side:
+            for framework in stages:
+                table.add_column(plain(framework), ratio=1)
+            table.add_row(*(code_view(parts_of.get(stage, "")) for parts_of in stages.values()))
+            table.expand = True
+            parts.append(table)
+            continue
+        for framework, parts_of in stages.items():
+            parts += [
+                Text.assemble((stage, "bold"), "  ", plain(framework)),
+                code_view(parts_of.get(stage, "")),
+                Text(),
+            ]
+    return Group(*parts)
+
+
+def code_view(source: str) -> Syntax:
+    """Source in syntax colours."""
+    return Syntax(visible_code(source), "python", theme="ansi_dark", word_wrap=True)
+
+
+def visible_code(source: str) -> str:
+    """Source whose lines are safe to print."""
+    return "\n".join(visible(line.expandtabs(4)) for line in source.splitlines())
+
+
+def statistics_view(statistics: Mapping[str, Mapping[str, tuple[int, int]]]) -> Table:
+    """Lines and distinct API names, by framework and stage."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("lines / API names", no_wrap=True)
+    for stage in (*STAGES, "all"):
+        table.add_column(stage, justify="right", no_wrap=True)
+    for name, by_stage in statistics.items():
+        counts = [by_stage.get(stage, (0, 0)) for stage in STAGES]
+        counts.append((sum(lines for lines, _ in counts), sum(names for _, names in counts)))
+        table.add_row(plain(name), *(f"{lines} / {names}" for lines, names in counts))
+    return table
+
+
+def _is_proved(proof: FrameworkProof) -> bool:
+    return proof.verdict in ("identical", "equivalent")
+
+
+def _verdict_style(proof: FrameworkProof) -> tuple[str, str]:
+    mark, style = MARKS[proof.verdict]
+    return f"{mark} {proof.verdict}", style
+
+
+def _range(value: Range, show: Show) -> str:
+    if value.low is None or value.high is None:
+        return show(value.median)
+    if value.low == value.median == value.high:
+        return show(value.median)
+    return f"{show(value.median)} [{show(value.low)}, {show(value.high)}]"
+
+
+def _median(trials: Sequence[Trial], get: Get, show: Show) -> str:
+    values = [value for value in map(get, trials) if value is not None]
+    return show(median(values)) if values else "-"

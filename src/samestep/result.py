@@ -1,0 +1,205 @@
+"""The saved result of a race: its schema, and how it is written and read."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from samestep.errors import BadInput
+from samestep.machine import Machine
+from samestep.proof_record import FrameworkProof
+
+SCHEMA = "samestep/1"
+MAX_FILE_BYTES = 2**30
+
+TrialOutcome = Literal["done", "failed", "timeout", "diverged"]
+
+
+class Record(BaseModel):
+    """A part of a result: unknown keys are refused; NaN is written as a string."""
+
+    model_config = ConfigDict(
+        extra="forbid", ser_json_inf_nan="strings", validate_by_name=True, serialize_by_alias=True
+    )
+
+
+class Seconds(Record):
+    """A trial's time by phase; None where the trial did not get so far."""
+
+    import_: float | None = Field(default=None, alias="import")
+    prepare: float | None = None
+    build: float | None = None
+    first_epoch: float | None = None
+    steady_epoch: float | None = None
+    """Median of the epochs from the second on."""
+    train: float | None = None
+    evaluate: float | None = None
+
+
+class Epoch(Record):
+    """One epoch of a trial."""
+
+    seconds: float
+    loss: float
+
+
+class Evaluation(Record):
+    """The trained model on the test rows."""
+
+    loss: float
+    accuracy: float
+
+
+class Trial(Record):
+    """One process that trained once."""
+
+    framework: str
+    block: int
+    position: int
+    seconds: Seconds = Seconds()
+    epochs: list[Epoch] = []
+    evaluation: Evaluation | None = None
+    peak_bytes: int | None = None
+    cpu_seconds: float
+    outcome: TrialOutcome
+    message: str | None = None
+
+
+class Range(Record):
+    """A median with its 95% interval, which takes more than one trial."""
+
+    median: float
+    low: float | None
+    high: float | None
+
+
+class Row(Record):
+    """One framework's place in the verdict; who share a letter cannot be told apart."""
+
+    framework: str
+    epoch_seconds: Range
+    minimum: float
+    maximum: float
+    ratio: Range
+    group: str
+
+
+class RacedFramework(Record):
+    """What a framework was when it was raced."""
+
+    title: str
+    version: dict[str, str]
+    language: str
+    runtime: str
+
+
+class RaceSettings(Record):
+    """What was asked of the race."""
+
+    threads: int
+    device: str
+    precision: str
+    seed: int
+    trials: int
+
+
+class Result(Record):
+    """One race, with everything needed to judge it."""
+
+    schema_: Literal["samestep/1"] = Field(default="samestep/1", alias="schema")
+    title: str
+    experiment: dict[str, Any]
+    digest: str
+    created: str
+    machine: Machine
+    settings: RaceSettings
+    frameworks: dict[str, RacedFramework]
+    proof: dict[str, FrameworkProof]
+    trials: list[Trial] = []
+    verdict: list[Row] = []
+    unfinished: bool = True
+
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook."""
+        from samestep.report.table import result_html
+
+        return result_html(self)
+
+    def trials_of(self, framework: str) -> list[Trial]:
+        """One framework's trials, in the order of their blocks."""
+        return [trial for trial in self.trials if trial.framework == framework]
+
+
+def save_result(result: Result, path: Path) -> None:
+    """Write beside the place and rename: the file is always a whole result, old or new."""
+    save_text(result.model_dump_json(indent=1) + "\n", path)
+
+
+def save_text(text: str, path: Path) -> None:
+    """Write a file whole or not at all; raise BadInput if that cannot be done."""
+    draft: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        with open(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(draft, 0o666 & ~_umask())
+        os.replace(draft, path)
+        draft = None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        if draft is not None:
+            Path(draft).unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise BadInput if `path` could not be written later."""
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; give the name of a file to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-"):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be written ({error.strerror}); give another path with --json"
+        ) from None
+
+
+def load_result(path: Path) -> Result:
+    """Read a saved result; raise BadInput in one sentence."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; this is no result")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file; `samestep race` writes one") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: is not valid JSON: {error}") from None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema is None:
+        raise BadInput(f"{path}: is not a samestep result (it has no schema)")
+    if schema != SCHEMA:
+        raise BadInput(
+            f"{path}: schema: is {str(schema)[:60]!r}, but this samestep reads {SCHEMA!r}; "
+            "race again, or use the samestep that wrote it"
+        )
+    try:
+        return Result.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise BadInput(f"{path}: {key}: {problem['msg'].lower()}; the file was changed") from None
+
+
+def _umask() -> int:
+    # There is no way to read the mask without setting it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,147 @@
+"""From trials to a verdict: intervals, paired ratios, ties. No I/O, no clock, no chance.
+
+Times are compared in logarithms, for a slower machine slows everyone by a factor, and
+inside a block, for what disturbs one block disturbs all of its trials alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import exp, inf, log, sqrt
+from statistics import fmean, median, stdev
+from string import ascii_letters
+
+ALPHA = 0.05
+EQUAL = 1e-12
+"""Logarithms closer than this are the same number, but for rounding."""
+
+Blocks = Mapping[int, float]
+"""Block number -> seconds."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A middle with its confidence interval; no interval from a single trial."""
+
+    median: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One framework's place: its epoch time, its ratio to the fastest, its group of ties."""
+
+    framework: str
+    epoch_seconds: Interval
+    minimum: float
+    maximum: float
+    ratio: Interval
+    group: str
+
+
+def rank(times: Mapping[str, Blocks]) -> list[Standing]:
+    """Frameworks from the fastest to the slowest; who share a letter cannot be told apart.
+
+    >>> [s.group for s in rank({"a": {0: 1.0, 1: 1.1}, "b": {0: 1.0, 1: 1.1}})]
+    ['a', 'a']
+    """
+    present = {name: blocks for name, blocks in times.items() if blocks}
+    order = sorted(present, key=lambda name: (median(present[name].values()), name))
+    if not order:
+        return []
+    apart = pairs_apart(present)
+    letters = compact_letters(order, apart)
+    fastest = present[order[0]]
+    return [
+        Standing(
+            framework=name,
+            epoch_seconds=typical(list(present[name].values())),
+            minimum=min(present[name].values()),
+            maximum=max(present[name].values()),
+            ratio=(Interval(1.0, 1.0, 1.0) if name == order[0] else ratio(present[name], fastest)),
+            group=letters[name],
+        )
+        for name in order
+    ]
+
+
+def typical(values: Sequence[float]) -> Interval:
+    """Median, with the t interval of the logarithms (widened to hold the median)."""
+    middle = median(values)
+    if len(values) < 2:
+        return Interval(middle, None, None)
+    low, high = _t_interval([log(value) for value in values], ALPHA)
+    return Interval(middle, min(exp(low), middle), max(exp(high), middle))
+
+
+def ratio(slower: Blocks, faster: Blocks) -> Interval:
+    """Slower over faster, from the blocks that hold both; without one, from the medians."""
+    logs = _log_ratios(slower, faster)
+    if not logs:
+        return Interval(median(slower.values()) / median(faster.values()), None, None)
+    middle = exp(median(logs))
+    if len(logs) < 2:
+        return Interval(middle, None, None)
+    low, high = _t_interval(logs, ALPHA)
+    return Interval(middle, min(exp(low), middle), max(exp(high), middle))
+
+
+def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
+    """Pairs whose paired t interval, at 5% over all pairs (Bonferroni), excludes a tie."""
+    pairs = list(combinations(sorted(times), 2))
+    apart = set()
+    for one, other in pairs:
+        logs = _log_ratios(times[one], times[other])
+        if len(logs) < 2:
+            continue
+        low, high = _t_interval(logs, ALPHA / len(pairs))
+        if low > EQUAL or high < -EQUAL:
+            apart.add(frozenset((one, other)))
+    return apart
+
+
+def compact_letters(order: Sequence[str], apart: set[frozenset[str]]) -> dict[str, str]:
+    """Letters such that two names share one exactly if they are not told apart.
+
+    Source: the insert-and-absorb algorithm, Piepho 2004, J. Comput. Graph. Stat. 13(2).
+    """
+    groups = [frozenset(order)]
+    for pair in combinations(order, 2):
+        if frozenset(pair) not in apart:
+            continue
+        split = [
+            part
+            for group in groups
+            for part in ([group - {name} for name in pair] if group >= set(pair) else [group])
+        ]
+        groups = [
+            group
+            for number, group in enumerate(split)
+            if not any(group < other for other in split) and group not in split[:number]
+        ]
+    place = {name: number for number, name in enumerate(order)}
+    groups.sort(key=lambda group: sorted(place[name] for name in group))
+    return {
+        name: "".join(_letter(n) for n, group in enumerate(groups) if name in group)
+        for name in order
+    }
+
+
+def _letter(number: int) -> str:
+    return ascii_letters[number] if number < len(ascii_letters) else f"({number + 1})"
+
+
+def _log_ratios(one: Blocks, other: Blocks) -> list[float]:
+    return [log(one[block] / other[block]) for block in sorted(one.keys() & other.keys())]
+
+
+def _t_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
+    """Student's t interval of the mean."""
+    from scipy.special import stdtrit
+
+    if len(values) < 2:
+        return -inf, inf
+    degrees = len(values) - 1
+    reach = float(stdtrit(degrees, 1 - alpha / 2)) * stdev(values) / sqrt(len(values))
+    return fmean(values) - reach, fmean(values) + reach

@@ -1,0 +1,298 @@
+"""The known traps: where two scripts that look alike do different work.
+
+Data, not prose in the docs: what each trap is, how each framework behaves, how a script
+is kept out of it, and, where the reference knows both forms, the variant that shows it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from samestep.experiment import Experiment
+from samestep.reference import EXACT, Form
+
+
+def _always(experiment: Experiment) -> bool:
+    return True
+
+
+def _adam(experiment: Experiment) -> bool:
+    return experiment.training.optimizer.name == "adam"
+
+
+def _momentum(experiment: Experiment) -> bool:
+    return experiment.training.optimizer.name == "momentum"
+
+
+def _has_dense(experiment: Experiment) -> bool:
+    return any(layer.layer == "dense" for layer in experiment.model)
+
+
+def _keeps_tail(experiment: Experiment) -> bool:
+    return experiment.training.last_batch == "keep"
+
+
+def _shuffles(experiment: Experiment) -> bool:
+    return experiment.training.shuffle != "never"
+
+
+@dataclass(frozen=True)
+class Trap:
+    """One trap. `variant` names the field of `Form` that switches it on in the reference.
+
+    `name` is the short form in which a proof names it as a cause; `behaviours` are by
+    framework or family of frameworks.
+    """
+
+    name: str
+    what: str
+    behaviours: dict[str, str]
+    neutralised: str
+    variant: str | None = None
+    applies: Callable[[Experiment], bool] = field(default=_always, repr=False)
+
+
+TRAPS: tuple[Trap, ...] = (
+    Trap(
+        name="epsilon-hat Adam",
+        what="Adam's epsilon is added to the root of the second moment before bias correction "
+        "(Kingma and Ba 2015, end of section 2) instead of after it (Algorithm 1). Early on it "
+        "then weighs up to 1 / sqrt(1 - beta_2), about 32 times, more.",
+        behaviours={
+            "keras-tensorflow": "before",
+            "keras-jax": "before",
+            "keras-torch": "before",
+            "sklearn": "before",
+            "torch": "after",
+            "flax": "after (Optax, eps_root = 0)",
+            "numpy": "after",
+        },
+        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
+        "it moves the result.",
+        variant="epsilon_hat",
+        applies=_adam,
+    ),
+    Trap(
+        name="float32 beta powers in Adam",
+        what="The powers of beta in Adam's bias correction are taken of betas rounded to "
+        "float32 (0.9990000128746033 for 0.999), in float64 too; the moments use exact betas.",
+        behaviours={
+            "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
+            "keras-jax": "exact",
+            "keras-torch": "exact",
+            "sklearn": "exact",
+            "torch": "exact",
+            "flax": "exact",
+            "numpy": "exact",
+        },
+        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
+        "it moves the result.",
+        variant="float32_powers",
+        applies=_adam,
+    ),
+    Trap(
+        name="float32 momentum",
+        what="The momentum is rounded to float32 (0.8999999761581421 for 0.9), in float64 too.",
+        behaviours={
+            "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
+            "keras-jax": "exact",
+            "keras-torch": "exact",
+            "torch": "exact",
+            "flax": "exact",
+            "numpy": "exact",
+        },
+        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
+        "it moves the result.",
+        variant="float32_momentum",
+        applies=_momentum,
+    ),
+    Trap(
+        name="learning rate inside the momentum buffer",
+        what="The momentum buffer adds up steps (rate * gradient) instead of gradients. The two "
+        "part as soon as the rate changes; with a constant rate they are the same up to rounding.",
+        behaviours={
+            "keras-tensorflow": "inside",
+            "keras-jax": "inside",
+            "keras-torch": "inside",
+            "sklearn": "inside",
+            "torch": "outside",
+            "flax": "outside (optax.trace)",
+            "numpy": "outside",
+        },
+        neutralised="The learning rate is constant in every experiment.",
+        variant="rate_inside",
+        applies=_momentum,
+    ),
+    Trap(
+        name="dampened momentum",
+        what="The gradient is scaled by 1 - momentum before it enters the buffer, or Nesterov's "
+        "look-ahead is on.",
+        behaviours={
+            "torch": "dampening=0, nesterov=False by default",
+            "keras": "no dampening, nesterov=False by default",
+            "sklearn": "no dampening, but nesterovs_momentum=True by default",
+            "flax": "no dampening, nesterov=False by default",
+        },
+        neutralised="Scripts set plain momentum where it is not the default; the step and "
+        "trajectory rungs catch it.",
+        applies=_momentum,
+    ),
+    Trap(
+        name="clipped softmax",
+        what="The loss takes probabilities and clips them to [1e-7, 1 - 1e-7] before the "
+        "logarithm; rows beyond the clip teach nothing.",
+        behaviours={
+            "keras-jax": "clips with from_logits=False",
+            "keras-torch": "clips with from_logits=False",
+            "keras-tensorflow": "goes back to the logits where it finds a softmax op",
+            "sklearn": "clips the reported loss at the precision's epsilon, not the gradient",
+            "torch": "takes logits",
+            "flax": "takes logits",
+            "numpy": "takes logits",
+        },
+        neutralised="Scripts give logits to the loss (from_logits=True).",
+        variant="clipped_softmax",
+    ),
+    Trap(
+        name="epoch loss weighted by batches",
+        what="An epoch's loss is the mean of its batches' losses, so that the rows of a smaller "
+        "last batch count for more.",
+        behaviours={
+            "keras": "weighted by rows",
+            "sklearn": "weighted by rows",
+            "torch": "left to the user's loop; common tutorials divide by the number of batches",
+            "flax": "left to the user's loop",
+            "numpy": "left to the user's loop",
+        },
+        neutralised="Scripts weight by rows; the trajectory rung compares epoch losses.",
+        variant="batch_mean_loss",
+        applies=_keeps_tail,
+    ),
+    Trap(
+        name="running epoch loss",
+        what="An epoch's loss is a mean over batches of a model that moves meanwhile; computed "
+        "after the epoch instead, it is lower.",
+        behaviours={
+            "keras": "running mean",
+            "sklearn": "running mean (loss_curve_)",
+            "torch": "left to the user's loop",
+            "flax": "left to the user's loop",
+        },
+        neutralised="Every script reports the running mean; evaluation is a stage of its own.",
+    ),
+    Trap(
+        name="dense orientation",
+        what="A dense kernel is stored as (in, out) or as (out, in).",
+        behaviours={
+            "torch": "(out, in)",
+            "keras": "(in, out)",
+            "flax": "(in, out)",
+            "sklearn": "(in, out)",
+            "numpy": "(in, out)",
+        },
+        neutralised="Shims transpose to (in, out); the forward rung catches a square kernel "
+        "that was not.",
+        applies=_has_dense,
+    ),
+    Trap(
+        name="initialisers",
+        what="Frameworks draw their first weights from different distributions.",
+        behaviours={
+            "torch": "kernel and bias uniform within 1 / sqrt(in)",
+            "keras": "glorot_uniform kernel, zero bias",
+            "flax": "lecun_normal kernel, zero bias",
+            "sklearn": "glorot_uniform kernel and bias (factor 2 instead of 6 for logistic)",
+        },
+        neutralised="Scripts name glorot_uniform and zero biases; a trial and the proof start "
+        "from the plan's weights.",
+        applies=_has_dense,
+    ),
+    Trap(
+        name="replayed shuffle",
+        what="A pipeline that is seeded again each epoch replays one order for ever.",
+        behaviours={
+            "sklearn": "an integer random_state replays its order at every call of partial_fit",
+            "flax": "shuffling is left to the user's loop",
+            "torch": "DataLoader(shuffle=True) draws a new order each epoch",
+            "keras-tensorflow": "fit(x, y, shuffle=True) replays one order in every epoch once "
+            "keras.utils.set_random_seed was called, and draws new ones otherwise",
+            "keras-jax": "fit(shuffle=True) draws a new order each epoch",
+            "keras-torch": "fit(shuffle=True) draws a new order each epoch",
+        },
+        neutralised="Scripts avoid it (on TensorFlow by a tf.data pipeline); the audit compares "
+        "the orders of three epochs of the raced pipeline.",
+        applies=_shuffles,
+    ),
+    Trap(
+        name="local shuffle",
+        what="A shuffle through a small buffer, or of whole batches, leaves rows near their "
+        "places or beside the same neighbours.",
+        behaviours={
+            "keras-tensorflow": 'tf.data shuffles within its buffer; fit(shuffle="batch") whole '
+            "batches",
+            "torch": "shuffles all rows",
+        },
+        neutralised="Scripts shuffle all rows; the audit looks for both.",
+        applies=_shuffles,
+    ),
+    Trap(
+        name="last batch",
+        what="A smaller last batch is kept or dropped.",
+        behaviours={
+            "torch": "DataLoader keeps it unless drop_last=True",
+            "keras": "fit keeps it",
+            "sklearn": "keeps it",
+            "flax": "left to the user's loop; the official examples drop it",
+        },
+        neutralised="Scripts say it outright; the audit counts rows and batch sizes.",
+    ),
+    Trap(
+        name="default hyper-parameters",
+        what="Defaults differ under the same name.",
+        behaviours={
+            "keras": "Adam epsilon 1e-7; SGD rate 0.01; batch_size 32",
+            "torch": "Adam epsilon 1e-8; SGD rate 1e-3",
+            "flax": "Optax Adam epsilon 1e-8; no default rate",
+            "sklearn": "Adam epsilon 1e-8; L2 penalty alpha 1e-4; batch_size min(200, n); early "
+            "stop by tol",
+        },
+        neutralised="An experiment leaves nothing to a default, and scripts write every value.",
+    ),
+    Trap(
+        name="float32 inside float64",
+        what="64-bit results are rounded to 32 bits on the way.",
+        behaviours={
+            "keras-torch": "result_type maps float64 to float32 (as JAX does by default), so "
+            "that ops.matmul computes in float32 after set_floatx('float64') too",
+            "keras-jax": "float32 unless jax_enable_x64 is set; ops.tanh in float32 then too",
+            "flax": "float32 unless jax_enable_x64 is set",
+            "keras-tensorflow": "Python floats pass through float32 in ops.cast",
+            "torch": "no",
+            "sklearn": "no",
+        },
+        neutralised="Shims switch 64 bits on for the proof. Keras's rule on PyTorch and JAX is "
+        "lifted for it and named as a cause with its size; keras-torch refuses float64.",
+    ),
+    Trap(
+        name="TF32 and threads",
+        what="Short-mantissa matrix units and thread pools that each framework sizes by itself.",
+        behaviours={
+            "torch": "TF32 off for matmul, on for cuDNN; all cores",
+            "keras-tensorflow": "TF32 on; all cores, two pools; oneDNN reorders sums",
+            "keras-jax": "TF32 on GPU by default; XLA takes all cores",
+            "flax": "TF32 on GPU by default; XLA takes all cores",
+            "sklearn": "BLAS takes all cores",
+        },
+        neutralised="Every worker is pinned to the same cores with pools to match; the proof "
+        "runs in float64 on the CPU.",
+    ),
+)
+
+
+def variants(experiment: Experiment) -> list[Trap]:
+    """The traps that the reference can switch on for this experiment."""
+    return [trap for trap in TRAPS if trap.variant is not None and trap.applies(experiment)]
+
+
+def form_with(traps: list[Trap]) -> Form:
+    """The reference's form with these traps switched on."""
+    return replace(EXACT, **{trap.variant: True for trap in traps if trap.variant is not None})

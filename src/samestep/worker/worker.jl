@@ -1,0 +1,402 @@
+# Host one script in a process of its own and say, event by event, what it does.
+#
+# The same program as worker.py, for Julia 1.5 and later, with the standard library alone:
+# `julia --startup-file=no worker.jl TASK key=value ...`. A plan's arrays are row-major files;
+# read into Julia's column-major arrays their dimensions come out reversed, (features..., rows),
+# which is Julia's own habit. What goes back is reversed again by writing it as it lies.
+
+module Worker
+
+using LinearAlgebra
+
+const FLUSH_NANOSECONDS = 250_000_000
+const AUDIT_EPOCHS = 3
+
+# JSON, as much of it as events need.
+
+json(io::IO, value::Bool) = print(io, value)
+json(io::IO, ::Nothing) = print(io, "null")
+json(io::IO, value::Integer) = print(io, value)
+json(io::IO, value::Symbol) = json(io, String(value))
+
+function json(io::IO, value::AbstractFloat)
+    # What Python's json reads and writes for the numbers that JSON does not have.
+    isnan(value) && return print(io, "NaN")
+    isinf(value) && return print(io, value > 0 ? "Infinity" : "-Infinity")
+    print(io, Float64(value))
+end
+
+function json(io::IO, text::AbstractString)
+    print(io, '"')
+    for character in text
+        if character == '"' || character == '\\'
+            print(io, '\\', character)
+        elseif !isvalid(character)
+            print(io, "\\ufffd")
+        elseif character < ' '
+            print(io, "\\u", string(UInt32(character); base = 16, pad = 4))
+        else
+            print(io, character)
+        end
+    end
+    print(io, '"')
+end
+
+function json(io::IO, list::Union{AbstractVector,Tuple})
+    print(io, '[')
+    for (position, value) in enumerate(list)
+        position > 1 && print(io, ", ")
+        json(io, value)
+    end
+    print(io, ']')
+end
+
+function json(io::IO, table::Union{AbstractDict,NamedTuple})
+    print(io, '{')
+    for (position, (key, value)) in enumerate(pairs(table))
+        position > 1 && print(io, ", ")
+        json(io, string(key))
+        print(io, ": ")
+        json(io, value)
+    end
+    print(io, '}')
+end
+
+struct Events
+    file::IOStream
+end
+
+function say(events::Events, name::String; facts...)
+    buffer = IOBuffer()
+    print(buffer, "{\"event\": ")
+    json(buffer, name)
+    for (key, value) in facts
+        print(buffer, ", ")
+        json(buffer, string(key))
+        print(buffer, ": ")
+        json(buffer, value)
+    end
+    println(buffer, '}')
+    write(events.file, take!(buffer))
+    flush(events.file)
+end
+
+# The on_epoch hook: takes the time of every epoch and keeps its own work out of it.
+
+mutable struct EpochClock
+    events::Events
+    pending::Vector{Tuple{Int,Int,Int,Float64}}
+    start::Int
+    flushed::Int
+end
+
+monotonic() = Int(time_ns())
+
+function EpochClock(events::Events)
+    now = monotonic()
+    return EpochClock(events, Tuple{Int,Int,Int,Float64}[], now, now)
+end
+
+function (clock::EpochClock)(epoch, loss)
+    stop = monotonic()
+    push!(clock.pending, (epoch, clock.start, stop, loss))
+    if stop - clock.flushed > FLUSH_NANOSECONDS
+        flush_epochs(clock)
+        clock.flushed = stop
+    end
+    clock.start = monotonic()
+    return nothing
+end
+
+function flush_epochs(clock::EpochClock)
+    for (epoch, start, stop, loss) in clock.pending
+        # `end` is a keyword in Julia, so the pair is built from a symbol.
+        facts = (:n => epoch, :start => start, :end => stop, :loss => loss)
+        say(clock.events, "epoch"; facts...)
+    end
+    empty!(clock.pending)
+end
+
+# The plan: the small part of TOML that plan.toml is written in.
+
+struct Plan
+    folder::String
+    facts::Dict{String,Any}
+    arrays::Vector{Pair{String,Dict{String,Any}}}
+end
+
+function toml_value(text::AbstractString)
+    text = strip(text)
+    startswith(text, '"') && return String(text[2:prevind(text, end)])
+    if startswith(text, '[')
+        inner = strip(text[2:prevind(text, end)])
+        return Int[parse(Int, part) for part in split(inner, ',') if !isempty(strip(part))]
+    end
+    return parse(Int, text)
+end
+
+function Plan(folder::AbstractString)
+    facts = Dict{String,Any}()
+    arrays = Pair{String,Dict{String,Any}}[]
+    table = facts
+    for line in eachline(joinpath(folder, "plan.toml"))
+        line = strip(line)
+        if startswith(line, "[arrays.")
+            table = Dict{String,Any}()
+            push!(arrays, String(split(line, '"')[2]) => table)
+        elseif occursin('=', line)
+            key, value = split(line, '='; limit = 2)
+            table[String(strip(key))] = toml_value(value)
+        end
+    end
+    return Plan(folder, facts, arrays)
+end
+
+const DTYPES = Dict("float32" => Float32, "float64" => Float64, "int64" => Int64)
+
+function array(plan::Plan, name::String)
+    entry = last(plan.arrays[findfirst(pair -> first(pair) == name, plan.arrays)])
+    result = Array{DTYPES[entry["dtype"]]}(undef, reverse(entry["shape"])...)
+    read!(joinpath(plan.folder, entry["file"]), result)
+    return result
+end
+
+function weights(plan::Plan)
+    names = [first(pair) for pair in plan.arrays if startswith(first(pair), "weights/")]
+    return [replace(name, "weights/" => "") => array(plan, name) for name in names]
+end
+
+schedule(plan::Plan) = (
+    batch_size = plan.facts["batch_size"],
+    shuffle = plan.facts["shuffle"],
+    last_batch = plan.facts["last_batch"],
+)
+
+# The tasks.
+
+mutable struct Stage
+    name::String
+end
+
+function timed(work, stage::Stage, name::String)
+    stage.name = name
+    start = monotonic()
+    result = work()
+    return result, (monotonic() - start) / 1e9
+end
+
+function load_framework(job, precision, events, stage)
+    (script, shim), seconds = timed(stage, "import") do
+        shim = Module(:Shim)
+        script = Module(:Script)
+        # A bare module has no `include` and no `eval` of its own.
+        for target in (shim, script)
+            Core.eval(target, :(eval(code) = Core.eval($target, code)))
+            Core.eval(target, :(include(path) = Base.include($target, path)))
+        end
+        Base.include(shim, job["shim"])
+        Base.invokelatest(
+            shim.configure,
+            parse(Int, job["threads"]),
+            DTYPES[precision],
+            job["device"],
+        )
+        Base.include(script, job["script"])
+        (script, shim)
+    end
+    say(
+        events,
+        "ready";
+        versions = Base.invokelatest(shim.version),
+        import_seconds = seconds,
+        runtime = "Julia $VERSION",
+        threads = (julia = Threads.nthreads(), blas = blas_threads()),
+    )
+    return script, shim
+end
+
+function blas_threads()
+    # get_num_threads came with Julia 1.6; before it OpenBLAS is asked itself.
+    isdefined(BLAS, :get_num_threads) && return BLAS.get_num_threads()
+    return Int(ccall((BLAS.@blasfunc(openblas_get_num_threads), Base.libblas_name), Cint, ()))
+end
+
+function run_trial(script, shim, plan, job, events, stage)
+    x, y = array(plan, "x_train"), array(plan, "y_train")
+    x_test, y_test = array(plan, "x_test"), array(plan, "y_test")
+    data, seconds = timed(() -> script.prepare(x, y), stage, "prepare")
+    say(events, "prepared"; seconds = seconds)
+    model, seconds = timed(script.build, stage, "build")
+    model = shim.set_weights(model, weights(plan))
+    say(events, "built"; seconds = seconds)
+    GC.gc()
+    clock = EpochClock(events)
+    _, seconds = timed(stage, "train") do
+        try
+            script.train(model, data, plan.facts["epochs"], clock)
+            shim.sync(model)
+        finally
+            flush_epochs(clock)
+        end
+    end
+    say(events, "trained"; seconds = seconds)
+    check_precision(shim.get_weights(model), DTYPES[job["precision"]])
+    (loss, accuracy), seconds = timed(() -> script.evaluate(model, x_test, y_test), stage, "evaluate")
+    say(events, "evaluated"; seconds = seconds, loss = loss, accuracy = accuracy)
+    say(events, "memory"; peak_bytes = peak_bytes())
+end
+
+function run_proof(script, shim, plan, job, events, stage)
+    x_test, y_test = Float64.(array(plan, "x_test")), array(plan, "y_test")
+    # Row numbers count from 0 in a plan and from 1 in Julia; a column is an epoch.
+    orders = array(plan, "orders") .+ 1
+    rows = size(orders, 1)
+    x = Float64.(first_rows(array(plan, "x_train"), 1:rows))
+    y = array(plan, "y_train")[1:rows]
+    output = Output(job["output"], events, 0)
+    fresh_model() = shim.set_weights(script.build(), weights(plan))
+
+    timed(stage, "forward") do
+        write_array(output, "logits", shim.logits(script, fresh_model(), x_test))
+    end
+    timed(stage, "loss") do
+        loss, accuracy = script.evaluate(fresh_model(), x_test, y_test)
+        say(events, "value"; name = "loss", value = loss)
+        say(events, "value"; name = "accuracy", value = accuracy)
+    end
+    batch = orders[1:min(end, plan.facts["batch_size"]), 1]
+    one_batch = (first_rows(x, batch), y[batch], reshape(1:length(batch), :, 1))
+    timed(stage, "gradient") do
+        model = fresh_model()
+        data = shim.batches(script, model, one_batch..., schedule(plan))
+        write_arrays(output, "gradient", shim.gradients(script, model, data))
+    end
+    timed(stage, "step") do
+        model = fresh_model()
+        data = shim.batches(script, model, one_batch..., schedule(plan))
+        script.train(model, data, 1, (epoch, loss) -> nothing)
+        write_arrays(output, "step", shim.get_weights(model))
+    end
+    timed(stage, "trajectory") do
+        model = fresh_model()
+        data = shim.batches(script, model, x, y, orders, schedule(plan))
+        losses = Float64[]
+        script.train(model, data, size(orders, 2), (epoch, loss) -> push!(losses, loss))
+        say(events, "value"; name = "trajectory_losses", value = losses)
+        write_arrays(output, "trajectory", shim.get_weights(model))
+    end
+    timed(() -> audit(script, shim, plan, events), stage, "audit")
+end
+
+first_rows(x, rows) = x[ntuple(_ -> Colon(), ndims(x) - 1)..., rows]
+
+# Send rows that carry their own number through the raced pipeline; note what arrives.
+function audit(script, shim, plan, events)
+    x, y = array(plan, "x_train"), array(plan, "y_train")
+    rows = length(y)
+    tags = zeros(Float64, size(x))
+    reshape(tags, :, rows)[1, :] .= (0:rows-1) ./ rows
+    model = script.build()
+    model = shim.set_weights(model, weights(plan))
+    observed = shim.observe(script, model, script.prepare(tags, y), AUDIT_EPOCHS)
+    wrong_labels = unknown_rows = 0
+    batches = Vector{Vector{Vector{Int}}}()
+    for epoch in observed
+        push!(batches, Vector{Int}[])
+        for (batch_x, batch_y) in epoch
+            tag = reshape(Float64.(batch_x), :, length(batch_y))[1, :] .* rows
+            ids = round.(Int, tag)
+            for (id, exact, label) in zip(ids, tag, batch_y)
+                known = abs(exact - id) < 0.25 && 0 <= id < rows
+                unknown_rows += !known
+                wrong_labels += known && label != y[id+1]
+            end
+            push!(batches[end], ids)
+        end
+    end
+    say(
+        events,
+        "audit";
+        batches = batches,
+        wrong_labels = wrong_labels,
+        unknown_rows = unknown_rows,
+    )
+end
+
+mutable struct Output
+    folder::String
+    events::Events
+    count::Int
+end
+
+function write_array(output::Output, name::String, values::AbstractArray)
+    file = "$(output.count).bin"
+    output.count += 1
+    write(joinpath(output.folder, file), Array{Float64}(values))
+    say(
+        output.events,
+        "array";
+        name = name,
+        file = file,
+        dtype = lowercase(string(eltype(values))),
+        shape = reverse(size(values)),
+    )
+end
+
+function write_arrays(output::Output, rung::String, arrays)
+    for (name, values) in arrays
+        write_array(output, "$rung/$name", values)
+    end
+end
+
+function check_precision(arrays, precision)
+    for (name, values) in arrays
+        eltype(values) == precision ||
+            error("$name was trained in $(eltype(values)), not in $precision")
+    end
+end
+
+function peak_bytes()
+    if Sys.islinux()
+        for line in eachline("/proc/self/status")
+            startswith(line, "VmHWM:") && return parse(Int, split(line)[2]) * 1024
+        end
+    end
+    return Int(Sys.maxrss())
+end
+
+# End this process when the coordinator ends, in whatever way it does.
+function die_with_parent(parent::Int)
+    if Sys.islinux()
+        # PR_SET_PDEATHSIG is 1, SIGKILL is 9.
+        ccall(:prctl, Cint, (Cint, Culong, Culong, Culong, Culong), 1, 9, 0, 0, 0)
+    end
+    Int(ccall(:getppid, Cint, ())) == parent || exit(1)
+end
+
+function main(arguments)
+    task = arguments[1]
+    job = Dict{String,String}(split(pair, '='; limit = 2) for pair in arguments[2:end])
+    die_with_parent(parse(Int, job["parent"]))
+    events = Events(open(job["events"], "a"))
+    stage = Stage("import")
+    try
+        BLAS.set_num_threads(parse(Int, job["threads"]))
+        plan = Plan(job["plan"])
+        precision = task == "trial" ? job["precision"] : "float64"
+        script, shim = load_framework(job, precision, events, stage)
+        run = task == "trial" ? run_trial : run_proof
+        # The script is newer than this function, so it is called in the latest world.
+        Base.invokelatest(run, script, shim, plan, job, events, stage)
+    catch problem
+        trace = sprint(showerror, problem, catch_backtrace())
+        message = first(split(sprint(showerror, problem), '\n'))
+        say(events, "error"; stage = stage.name, message = message, traceback = trace)
+        exit(1)
+    end
+    say(events, "done")
+end
+
+end
+
+Worker.main(ARGS)

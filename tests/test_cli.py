@@ -1,0 +1,201 @@
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("tensorflow", "torch", "jax", "keras", "flax", "optax")
+
+
+def run(*arguments: str, cwd: Path | None = None, **environment: str):
+    return subprocess.run(
+        [sys.executable, "-m", "samestep", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+    )
+
+
+def refused(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
+    """Bad input: status 2, one sentence on stderr, nothing on stdout."""
+    done = run(*arguments, cwd=cwd, **environment)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert done.stderr.startswith("samestep: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_help_is_quick_and_names_every_command():
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        done = run("--help")
+        times.append(time.perf_counter() - started)
+    assert done.returncode == 0
+    for command in ("frameworks", "experiments", "code", "prove", "race", "report"):
+        assert command in done.stdout
+    assert min(times) < 0.3
+
+
+def test_importing_the_package_and_the_commands_imports_nothing_heavy():
+    program = (
+        "import sys, samestep, samestep.cli\n"
+        "heavy = {'numpy', 'pydantic', 'scipy', 'rich.progress'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert samestep.load('iris-mlp').title == 'Iris, 4-10-3'\n"
+        "assert set(dir(samestep)) == {'Result', 'code', 'load', 'prove', 'race'}\n"
+        "assert samestep.Result.__name__ == 'Result'\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.frameworks
+def test_the_coordinator_never_imports_a_framework(tmp_path):
+    program = f"""
+import sys
+sys.argv = ["samestep", "race", "iris-mlp", "-f", "numpy,sklearn", "--trials", "2",
+            "--set", "training.epochs=3", "--json", {str(tmp_path / "r.json")!r}]
+from samestep.catalogue import find_frameworks
+from samestep.cli import main
+found = find_frameworks()
+for framework in found.values():
+    framework.missing(), framework.versions()
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+imported = set({HEAVY!r}) & set(sys.modules)
+assert not imported, imported
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "numpy" in done.stdout
+    assert f"Saved in {tmp_path / 'r.json'}" in done.stdout
+    assert done.stderr.count("trial  ") == 4
+
+
+@pytest.mark.frameworks
+def test_a_race_is_saved_under_results_and_reported(tmp_path):
+    arguments = ["race", "iris-mlp", "-f", "numpy", "--trials", "1", "--set", "training.epochs=2"]
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done
+    (path,) = (tmp_path / "results").iterdir()
+    assert path.name.startswith("iris-mlp-2")
+    assert f"results/{path.name}" in done.stdout
+    shown = run("report", str(path))
+    assert shown.returncode == 0
+    assert "numpy" in shown.stdout
+    assert "One trial each tells nothing apart" in shown.stdout
+
+
+@pytest.mark.frameworks
+def test_prove_says_identical_and_saves(tmp_path):
+    path = tmp_path / "p.json"
+    done = run("prove", "iris-mlp", "-f", "numpy", "--json", str(path))
+    assert done.returncode == 0, done
+    assert "identical" in done.stdout
+    assert "identical" in run("report", str(path)).stdout
+
+
+def test_lists(tmp_path):
+    shown = run("experiments")
+    assert shown.returncode == 0
+    assert "iris-mlp" in shown.stdout and "digits-mlp" in shown.stdout
+    shown = run("frameworks")
+    assert shown.returncode == 0
+    assert "keras-tensorflow" in shown.stdout
+
+
+def test_code_in_a_pipe_is_the_script_alone():
+    done = run("code", "iris-mlp", "numpy")
+    assert done.returncode == 0
+    compile(done.stdout, "train.py", "exec")
+    assert "lines / API names" in done.stderr
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_code_of_several_is_shown_by_stage(columns):
+    done = run("code", "iris-mlp", "numpy", "torch", COLUMNS=columns)
+    assert done.returncode == 0
+    for word in ("prepare", "build", "train", "evaluate", "numpy", "torch", "DataLoader"):
+        assert word in done.stdout
+    assert "lines / API names" in done.stdout
+
+
+def test_code_writes_folders_and_never_over_other_work(tmp_path):
+    assert run("code", "iris-mlp", "numpy", "-o", "d", cwd=tmp_path).returncode == 0
+    names = {path.name for path in (tmp_path / "d").iterdir()}
+    assert {"train.py", "data.npz", "requirements.txt"} <= names
+    assert run("code", "iris-mlp", "numpy", "-o", "d", cwd=tmp_path).returncode == 0
+    script = tmp_path / "d" / "train.py"
+    script.write_text("# mine\n")
+    said = refused("code", "iris-mlp", "numpy", "-o", "d", cwd=tmp_path)
+    assert "d/train.py: is there already and differs" in said
+    assert script.read_text() == "# mine\n"
+    assert run("code", "iris-mlp", "numpy", "torch", "-o", "e", cwd=tmp_path).returncode == 0
+    assert {path.name for path in (tmp_path / "e").iterdir()} == {"numpy", "torch"}
+
+
+def test_bad_input_is_one_sentence_and_status_2(tmp_path):
+    assert 'did you mean "iris-mlp"' in refused("race", "iris-mpl")
+    assert 'did you mean "numpy"' in refused("code", "iris-mlp", "nunpy")
+    assert 'did you mean "torch"' in refused("prove", "iris-mlp", "-f", "torhc")
+    assert "there is no such file" in refused("report", "nowhere.json")
+    assert "training.epochs" in refused("prove", "iris-mlp", "--set", "training.epochs=0")
+    assert "usable cores" in refused("race", "iris-mlp", "-f", "numpy", "--threads", "4096")
+    assert "--timeout" in refused("race", "iris-mlp", "-f", "numpy", "--timeout", "0")
+    assert "names no framework" in refused("race", "iris-mlp", "-f", ",")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("title = ")
+    assert "is not valid TOML" in refused("code", str(broken), "numpy")
+    assert "cannot be written" in refused("code", "iris-mlp", "numpy", "-o", f"{broken}/d")
+
+
+def test_bad_usage_is_status_2():
+    for arguments in (["race"], ["race", "iris-mlp", "--trials", "0"], ["nonsense"]):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_path_is_refused_before_anything_runs(tmp_path):
+    started = time.monotonic()
+    assert "cannot be written" in refused("race", "iris-mlp", "--json", "/proc/nowhere/r.json")
+    assert "is a folder" in refused("prove", "iris-mlp", "--json", str(tmp_path))
+    assert time.monotonic() - started < 10
+
+
+def test_hostile_text_is_shown_not_obeyed(tmp_path):
+    evil = "evil\x1b]0;pwned\x07[bold red]\u202e.toml"
+    said = refused("race", str(tmp_path / evil))
+    assert "\x1b" not in said and "\u202e" not in said
+    assert "\\x1b]0;pwned\\x07[bold red]\\u202e" in said
+
+
+def test_a_hostile_title_is_shown_not_obeyed_on_a_terminal(write_experiment):
+    title = "\\u001b[2J[red]x[/red]\\u202e${7*7}"
+    path = write_experiment(('title = "A test"', f'title = "{title}"'))
+    command = [sys.executable, "-m", "samestep", "code", str(path), "numpy", "torch"]
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(main, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(main)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "\x1b[2J" not in text and "\u202e" not in text
+    assert "\\x1b[2J[red]x[/red]\\u202e" in text

@@ -1,0 +1,100 @@
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samestep.stats import compact_letters, pairs_apart, rank, ratio, typical
+
+# The machine may be busy; how long a case takes says nothing here.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+seconds = st.floats(min_value=1e-6, max_value=1e3)
+names = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1)
+times = st.dictionaries(
+    st.sampled_from("abcdefgh"),
+    st.dictionaries(st.integers(0, 6), seconds, max_size=7),
+)
+
+
+@st.composite
+def names_and_pairs(draw):
+    order = draw(names)
+    pairs = [frozenset((a, b)) for i, a in enumerate(order) for b in order[i + 1 :]]
+    return order, {pair for pair in pairs if draw(st.booleans())}
+
+
+@given(names_and_pairs())
+def test_letters_are_shared_exactly_by_those_not_told_apart(case):
+    order, apart = case
+    letters = compact_letters(order, apart)
+    for i, one in enumerate(order):
+        assert letters[one]
+        for other in order[i + 1 :]:
+            shared = set(letters[one]) & set(letters[other])
+            assert bool(shared) == (frozenset((one, other)) not in apart)
+
+
+@given(times)
+def test_a_ranking_is_ordered_whole_and_holds_its_medians(times):
+    standings = rank(times)
+    assert {s.framework for s in standings} == {name for name, blocks in times.items() if blocks}
+    medians = [s.epoch_seconds.median for s in standings]
+    assert medians == sorted(medians)
+    for standing in standings:
+        assert standing.minimum <= standing.epoch_seconds.median <= standing.maximum
+        for interval in (standing.epoch_seconds, standing.ratio):
+            if interval.low is not None and interval.high is not None:
+                assert interval.low <= interval.median <= interval.high
+
+
+@given(st.dictionaries(st.integers(0, 9), seconds, min_size=2), st.floats(0.1, 10))
+def test_a_constant_factor_in_every_block_is_told_apart_however_the_machine_drifts(blocks, factor):
+    slower = {block: value * factor for block, value in blocks.items()}
+    found = ratio(slower, blocks)
+    assert found.median == pytest.approx(factor)
+    apart = pairs_apart({"a": blocks, "b": slower})
+    assert bool(apart) == (not math.isclose(factor, 1.0, rel_tol=1e-9)) or abs(factor - 1) < 1e-6
+
+
+@given(st.dictionaries(st.integers(0, 9), seconds))
+def test_a_race_of_one_framework_against_itself_has_no_winner(blocks):
+    assert pairs_apart({"a": blocks, "b": dict(blocks)}) == set()
+
+
+@given(seconds, seconds)
+def test_one_block_tells_nothing_apart(one, other):
+    standings = rank({"a": {0: one}, "b": {0: other}})
+    assert [s.group for s in standings] == ["a", "a"]
+    assert standings[1].epoch_seconds.low is None
+
+
+def test_blocks_that_are_not_shared_do_not_pair():
+    assert pairs_apart({"a": {0: 1.0, 1: 1.0}, "b": {2: 9.0, 3: 9.0}}) == set()
+
+
+def test_false_alarms_are_rare_with_many_frameworks_that_are_the_same():
+    generator = random.Random(0)
+    alarms = 0
+    for _ in range(300):
+        race = {
+            name: {block: math.exp(generator.gauss(0, 0.1)) for block in range(5)}
+            for name in "abcdef"
+        }
+        alarms += bool(pairs_apart(race))
+    # 5% of 300 is 15; 28 is beyond three standard deviations above it.
+    assert alarms < 28
+
+
+def test_the_t_interval_agrees_with_a_table():
+    # t(0.975, 4 degrees) = 2.776 445; the logs of these have mean 0 and deviation 1.
+    logs = [-1.2649110640673518, -0.6324555320336759, 0.0, 0.6324555320336759, 1.2649110640673518]
+    found = typical([math.exp(value) for value in logs])
+    assert math.log(found.high) == pytest.approx(2.7764451 / math.sqrt(5), rel=1e-6)
+
+
+def test_nothing_to_rank():
+    assert rank({}) == []
+    assert rank({"a": {}}) == []
