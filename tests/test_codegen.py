@@ -193,7 +193,7 @@ def test_clean_title_is_safe_in_a_docstring(title: str) -> None:
 def test_stages_hold_their_helpers_and_decorators() -> None:
     experiment = load_experiment("iris-mlp")
     parts = stages(render_script(FRAMEWORKS["flax"], experiment, make_plan(experiment)))
-    assert "@nnx.jit\ndef train_step" in parts["train"]
+    assert "@jax.jit\ndef train_step" in parts["train"]
     assert "def loss_fn" in parts["train"] and "def loss_fn" not in parts["evaluate"]
     assert "def dense" in parts["build"]
 

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,10 +30,12 @@ TAIL_BYTES = 16 * 2**10
 TAIL_LINES = 3
 MAX_MESSAGE = 500
 
-_running: set[int] = set()
-
 STAGES = {"ready": "prepare", "prepared": "build", "built": "train", "epoch": "train"}
 """What a worker does after each event; before the first it imports its framework."""
+
+
+class Interrupted(Exception):
+    """The worker was told to stop, and has ended."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,12 @@ def run_worker(
     script: Path,
     settings: Settings,
     output: Path | None = None,
-    on_event: Callable[[Event], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Outcome:
-    """Run one worker to its end, whatever that is; no process of its own outlives this call."""
+    """Run one worker to its end, whatever that is; no process of its own outlives this call.
+
+    Another thread may set `stop`, which ends the worker and raises Interrupted.
+    """
     with tempfile.TemporaryDirectory(prefix="samestep-") as name:
         folder = Path(name)
         command = _command(framework, task, plan, script, settings, output, folder / "events")
@@ -111,10 +116,10 @@ def run_worker(
                 stderr=log,
                 start_new_session=True,
             )
-        reader = _EventReader(folder / "events", on_event)
+        reader = _EventReader(folder / "events")
         try:
-            _running.add(process.pid)
-            stopped = _watch(process.pid, reader, folder / "log", started + settings.timeout)
+            deadline = started + settings.timeout
+            stopped = _watch(process.pid, reader, folder / "log", deadline, stop)
         finally:
             exit_code, cpu_seconds = _end(process)
         wall_seconds = time.monotonic() - started
@@ -122,12 +127,6 @@ def run_worker(
         log_lines = _tail(folder / "log")
     status, stage, message = _judge(reader, exit_code, stopped, settings, log_lines)
     return Outcome(status, stage, message, reader.events, cpu_seconds, wall_seconds, exit_code)
-
-
-def end_workers() -> None:
-    """Kill the workers that other threads run: for an interrupt, which the main thread gets."""
-    for pid in list(_running):
-        _kill_group(pid)
 
 
 def _command(
@@ -176,10 +175,12 @@ def worker_environment(framework: Framework, settings: Settings) -> dict[str, st
 
 
 def _watch(
-    pid: int, reader: "_EventReader", log: Path, deadline: float
+    pid: int, reader: "_EventReader", log: Path, deadline: float, stop: threading.Event | None
 ) -> Literal["timeout", "garbage"] | None:
     """Wait until the worker has ended, or say why it must end."""
     while not _has_ended(pid):
+        if stop is not None and stop.is_set():
+            raise Interrupted
         reader.read()
         if reader.problem:
             return "garbage"
@@ -202,7 +203,6 @@ def _has_ended(pid: int) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> tuple[int, float]:
     """Kill the worker's whole group, reap it: its exit code and CPU seconds."""
     _kill_group(process.pid)
-    _running.discard(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime
@@ -217,11 +217,10 @@ def _kill_group(pid: int) -> None:
 class _EventReader:
     """Reads the JSON lines that a worker appends, as they come."""
 
-    def __init__(self, file: Path, on_event: Callable[[Event], None] | None) -> None:
+    def __init__(self, file: Path) -> None:
         self.events: list[Event] = []
         self.problem = ""
         self._file = file
-        self._on_event = on_event
         self._position = 0
         self._rest = b""
 
@@ -251,8 +250,6 @@ class _EventReader:
             self.problem = self.problem or f"the worker wrote no event but {line[:80]!r}"
             return
         self.events.append(event)
-        if self._on_event is not None:
-            self._on_event(event)
 
 
 def _judge(

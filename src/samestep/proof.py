@@ -18,7 +18,7 @@ from samestep import codegen
 from samestep.audit import AuditBatches
 from samestep.catalogue import Framework
 from samestep.ladder import Observation, judge
-from samestep.launch import Outcome, Settings, end_workers, run_worker
+from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof
 
@@ -31,10 +31,6 @@ _SOURCES = (
     *("worker/worker.py", "launch.py", "plan.py"),
 )
 """Our own part in a proof: a change in any of these makes every saved proof void."""
-
-
-class Interrupted(Exception):
-    """The proofs were told to stop."""
 
 
 def prove(
@@ -92,13 +88,12 @@ def prove_all(
 
     # A worker dies with the thread that started it, so the threads must outlive the workers.
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        futures = {pool.submit(one, framework): framework.name for framework in frameworks}
         try:
+            futures = {pool.submit(one, framework): framework.name for framework in frameworks}
             proofs = {futures[future]: future.result() for future in as_completed(futures)}
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            end_workers()
             raise
     return {framework.name: proofs[framework.name] for framework in frameworks}
 
@@ -159,14 +154,10 @@ def _write_whole(file: Path, text: str) -> None:
 def _run(
     plan: Plan, framework: Framework, script: Path, timeout: float, stop: Event | None
 ) -> FrameworkProof:
-    def check_stop(event: dict[str, Any]) -> None:
-        if stop is not None and stop.is_set():
-            raise Interrupted
-
     settings = Settings(threads=1, precision="float64", device="cpu", cpus=(), timeout=timeout)
     with tempfile.TemporaryDirectory(prefix="samestep-proof-") as folder:
         output = Path(folder)
-        outcome = run_worker(framework, "proof", plan, script, settings, output, check_stop)
+        outcome = run_worker(framework, "proof", plan, script, settings, output, stop)
         if outcome.status != "done":
             return FrameworkProof(
                 verdict="failed", stage=outcome.stage, message=outcome.message or outcome.status
