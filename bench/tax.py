@@ -21,10 +21,11 @@ import time
 from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
-from samestep.codegen import Unsupported, standalone_folder
+from samestep.codegen import Unsupported
 from samestep.experiment import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker, worker_environment
 from samestep.plan import Plan, make_plan
+from samestep.standalone import standalone_folder
 
 HERE = Path(__file__).parent
 HANDWRITTEN = {

@@ -1,17 +1,17 @@
 """The frameworks that can be found: each a folder with framework.toml, template and shim."""
 
 import os
-import sys
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from samestep.environments import Environment
+from samestep.environments.julia import JuliaEnvironment, JuliaPackage
+from samestep.environments.python import PythonEnvironment
 from samestep.errors import BadInput, nearest
 from samestep.experiment import Experiment
 
@@ -34,17 +34,40 @@ class Supports(BaseModel):
 
 
 class Entry(BaseModel):
-    """One framework in a framework.toml."""
+    """One framework in a framework.toml, whatever its language."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     title: Annotated[str, Field(min_length=1, max_length=80)]
-    modules: list[str] = []
-    requires: list[str] = []
-    template: str = "script.py.j2"
+    template: str
     options: dict[str, str | int | bool] = {}
     environment: dict[str, str] = {}
     supports: Supports = Supports()
+
+
+class PythonEntry(Entry):
+    """A Python framework: the modules that it imports, and what pip installs for them."""
+
+    template: str = "script.py.j2"
+    modules: list[str] = []
+    requires: list[str] = []
+
+    def place(self) -> Environment:
+        """Where it runs."""
+        return PythonEnvironment(self.modules, self.requires)
+
+
+class JuliaEntry(Entry):
+    """A Julia framework: the oldest Julia for it, its project's name, and its packages."""
+
+    template: str = "script.jl.j2"
+    julia: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)] | None = None
+    packages: list[JuliaPackage] = []
+
+    def place(self) -> Environment:
+        """Where it runs."""
+        return JuliaEnvironment(self.project, self.packages, self.julia)
 
 
 class FrameworkFile(BaseModel):
@@ -52,9 +75,25 @@ class FrameworkFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    language: Literal["python"]
     shim: str
-    frameworks: Annotated[dict[FrameworkName, Entry], Field(min_length=1)]
+
+
+class PythonFile(FrameworkFile):
+    """A framework.toml of Python frameworks."""
+
+    language: Literal["python"]
+    frameworks: Annotated[dict[FrameworkName, PythonEntry], Field(min_length=1)]
+
+
+class JuliaFile(FrameworkFile):
+    """A framework.toml of Julia frameworks."""
+
+    language: Literal["julia"]
+    frameworks: Annotated[dict[FrameworkName, JuliaEntry], Field(min_length=1)]
+
+
+AnyFile = Annotated[PythonFile | JuliaFile, Field(discriminator="language")]
+FILE: TypeAdapter[PythonFile | JuliaFile] = TypeAdapter(AnyFile)
 
 
 @dataclass(frozen=True)
@@ -62,28 +101,20 @@ class Framework:
     """One target of code, proof and race, by its name on the command line."""
 
     name: str
-    language: str
+    language: Literal["python", "julia"]
     folder: Path
     shim: Path
-    entry: Entry = field(repr=False)
+    entry: PythonEntry | JuliaEntry = field(repr=False)
 
     @property
     def title(self) -> str:
         """The framework's name for people."""
         return self.entry.title
 
-    def missing(self) -> list[str]:
-        """Modules that cannot be imported here; nothing is imported to find out."""
-        return [module for module in self.entry.modules if not _importable(module)]
-
-    def how_to_get(self) -> str:
-        """The command that installs what is missing."""
-        requirements = " ".join(f"'{requirement}'" for requirement in self.entry.requires)
-        return f"{sys.executable} -m pip install {requirements}"
-
-    def versions(self) -> dict[str, str]:
-        """Installed versions, by module (`sklearn`, not `scikit-learn`); nothing is imported."""
-        return {module: _version(module) for module in self.entry.modules}
+    @property
+    def place(self) -> Environment:
+        """Where it runs, and what is missing there."""
+        return self.entry.place()
 
     def refusal(self, experiment: Experiment) -> str | None:
         """Why this framework cannot express the experiment, or None if it can."""
@@ -120,14 +151,16 @@ def load_folder(folder: Path) -> list[Framework]:
     """The frameworks that one folder offers; raise BadInput if its framework.toml is wrong."""
     file = folder / "framework.toml"
     try:
-        content = FrameworkFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        content = FILE.validate_python(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{file}: is not valid TOML: {error}") from None
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        # pydantic puts the language, which says how the file is read, before every key.
+        location = [part for part in problem["loc"] if part != "[key]"]
+        key = ".".join(map(str, location[1:] or ["language"]))
         raise BadInput(f"{file}: {key}: {problem['msg']}") from None
     for entry in content.frameworks.values():
         for name in (content.shim, entry.template):
@@ -143,17 +176,17 @@ def choose_frameworks(names: list[str] | None) -> list[Framework]:
     """The named frameworks, which must be installed, or all installed ones."""
     found = find_frameworks()
     if names is None:
-        chosen = [framework for framework in found.values() if not framework.missing()]
+        chosen = [framework for framework in found.values() if not framework.place.problem()]
         if not chosen:
             raise BadInput("no framework is installed; `samestep frameworks` says how to get one")
         return chosen
     chosen = [named_framework(name, found) for name in dict.fromkeys(names)]
     for framework in chosen:
-        missing = framework.missing()
-        if missing:
+        problem = framework.place.problem()
+        if problem is not None:
             raise BadInput(
-                f"{framework.name}: is not installed here (no module {missing[0]!r}); "
-                f"to get it, run: {framework.how_to_get()}"
+                f"{framework.name}: is not installed here ({problem}); "
+                f"to get it: {framework.place.how_to_get()}"
             )
     return chosen
 
@@ -167,23 +200,6 @@ def named_framework(name: str, found: dict[str, Framework] | None = None) -> Fra
             "`samestep frameworks` lists what there is"
         )
     return found[name]
-
-
-def _importable(module: str) -> bool:
-    # The topmost package alone: to look for `a.b`, find_spec would import `a`.
-    return util.find_spec(module.partition(".")[0]) is not None
-
-
-def _version(module: str) -> str:
-    """The version of the distribution that a module comes from, whatever that one's name."""
-    for distribution in _distributions().get(module.partition(".")[0], []):
-        return metadata.version(distribution)
-    return "not installed"
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
 
 
 def _activations(experiment: Experiment) -> set[str]:

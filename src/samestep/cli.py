@@ -67,10 +67,12 @@ def frameworks() -> None:
     for header in ("framework", "title", "versions, or how to get it"):
         table.add_column(header, overflow="fold")
     for framework in find_frameworks().values():
-        if framework.missing():
-            state = plain(framework.how_to_get(), "yellow")
+        place = framework.place
+        problem = place.problem()
+        if problem is not None:
+            state = plain(f"{problem}; to get it: {place.how_to_get()}", "yellow")
         else:
-            versions = framework.versions().items()
+            versions = place.versions().items()
             state = Text(", ".join(f"{package} {version}" for package, version in versions))
         table.add_row(plain(framework.name), plain(framework.title), state)
     _console().print(table)

@@ -1,21 +1,26 @@
 """Experiment x framework -> script: the program a good user would write by hand."""
 
-import ast
-import math
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from samestep.catalogue import Framework
 from samestep.experiment import Experiment
+from samestep.julia_source import JULIA
+from samestep.language import Language
 from samestep.plan import Plan
+from samestep.python_source import PYTHON
 
-STAGES = ("prepare", "build", "train", "evaluate")
 TITLE_PUNCTUATION = frozenset(" ,.-+()")
+
+
+LANGUAGES = {"python": PYTHON, "julia": JULIA}
+
+
+def language_of(framework: Framework) -> Language:
+    """The language that a framework's scripts are written in."""
+    return LANGUAGES[framework.language]
 
 
 class Unsupported(Exception):
@@ -38,58 +43,19 @@ def render_script(framework: Framework, experiment: Experiment, plan: Plan) -> s
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["literal"] = literal
+    environment.filters["literal"] = language_of(framework).literal
     environment.globals["refuse"] = _refuse
     return environment.get_template(framework.entry.template).render(
         title=clean_title(experiment.title),
         layers=plan.layers,
         training=training,
         rows=plan.rows,
+        test_rows=len(plan.dataset.x_test),
         input_shape=plan.input_shape,
         classes=plan.dataset.classes,
         options=framework.entry.options,
         tail=plan.rows % training.batch_size if training.last_batch == "keep" else 0,
     )
-
-
-def standalone_folder(framework: Framework, plan: Plan, folder: Path) -> None:
-    """Write a folder that runs by itself: train.py, data.npz, requirements.txt."""
-    source = render_script(framework, plan.experiment, plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.py").write_text(source, encoding="utf-8")
-    requirements = sorted({"numpy", *framework.entry.requires})
-    (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
-    dtype = np.dtype(plan.experiment.training.precision)
-    dataset = plan.dataset
-    np.savez(
-        folder / "data.npz",
-        x_train=dataset.x_train.astype(dtype),
-        y_train=dataset.y_train,
-        x_test=dataset.x_test.astype(dtype),
-        y_test=dataset.y_test,
-    )
-
-
-def literal(value: object) -> str:
-    """A Python literal of a known type, as `ruff format` would write it; never code.
-
-    >>> literal(1e-08), literal((4,)), literal('a "b"')
-    ('1e-8', '(4,)', '"a \\\\"b\\\\""')
-    """
-    match value:
-        case bool() | int():
-            return repr(value)
-        case float() if math.isfinite(value):
-            mantissa, exponent_mark, exponent = repr(value).partition("e")
-            return mantissa + (f"e{int(exponent)}" if exponent_mark else "")
-        case str():
-            escaped = value.encode("unicode_escape").decode("ascii").replace('"', '\\"')
-            return f'"{escaped}"'
-        case tuple():
-            inner = ", ".join(map(literal, value))
-            return f"({inner},)" if len(value) == 1 else f"({inner})"
-        case _:
-            raise TypeError(f"{value!r} cannot be written as a literal")
 
 
 def clean_title(title: str) -> str:
@@ -104,106 +70,5 @@ def clean_title(title: str) -> str:
     return " ".join(kept.split()) or "Untitled"
 
 
-def stages(source: str) -> dict[str, str]:
-    """The source text of each stage: its function, after the helpers that it is first to use."""
-    module = ast.parse(source)
-    lines = source.splitlines()
-    definitions = {name: node for node in module.body for name in _defined_names(node)}
-    taken = set(STAGES)
-    parts: dict[str, str] = {}
-    for stage in STAGES:
-        nodes = _with_helpers(stage, definitions, taken)
-        nodes.sort(key=lambda node: node.lineno)
-        texts = ["\n".join(lines[_first_line(node) - 1 : node.end_lineno]) for node in nodes]
-        parts[stage] = "\n\n\n".join(texts)
-    return parts
-
-
-def script_statistics(source: str) -> dict[str, tuple[int, int]]:
-    """Per stage: lines of code (no blank lines, no docstrings), and distinct API names.
-
-    An API name is a dotted name that starts at an import (`nn.Linear`), or a method called on
-    a value (`.fit`).
-    """
-    imports = {
-        (alias.asname or alias.name).split(".")[0]
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    return {stage: (_code_lines(text), len(_api_names(text, imports)))
-            for stage, text in stages(source).items()}  # fmt: skip
-
-
 def _refuse(reason: str) -> NoReturn:
     raise Unsupported(reason)
-
-
-def _defined_names(node: ast.stmt) -> list[str]:
-    match node:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case _:
-            return []
-
-
-def _with_helpers(name: str, definitions: dict[str, ast.stmt], taken: set[str]) -> list[ast.stmt]:
-    """The definition of `name` and of all it uses that no earlier stage has taken."""
-    node = definitions[name]
-    found = [node]
-    for used in sorted(_names(node) & definitions.keys()):
-        if used not in taken:
-            taken.add(used)
-            found += _with_helpers(used, definitions, taken)
-    return found
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
-
-
-def _code_lines(text: str) -> int:
-    module = ast.parse(text)
-    docstrings: set[int] = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            first = node.body[0]
-            docstrings.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
-    return sum(
-        bool(line.strip()) and number not in docstrings
-        for number, line in enumerate(text.splitlines(), start=1)
-    )
-
-
-def _api_names(text: str, imports: set[str]) -> set[str]:
-    names: set[str] = set()
-    inside: set[ast.AST] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Name) and node.id in imports and node not in inside:
-            names.add(node.id)
-        if not isinstance(node, ast.Attribute) or node in inside:
-            continue
-        chain = list(_chain(node))
-        inside.update(chain)
-        root = chain[-1]
-        dotted = ".".join(part.attr for part in reversed(chain) if isinstance(part, ast.Attribute))
-        if isinstance(root, ast.Name) and root.id in imports:
-            names.add(f"{root.id}.{dotted}")
-        else:
-            names.add(f".{node.attr}")
-    return names
-
-
-def _chain(node: ast.expr) -> Iterator[ast.expr]:
-    """`a.b.c` as the nodes c, b, a."""
-    yield node
-    while isinstance(node, ast.Attribute):
-        node = node.value
-        yield node

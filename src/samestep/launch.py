@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,7 +19,10 @@ from samestep.plan import Plan
 Status = Literal["done", "failed", "timeout", "killed"]
 Event = dict[str, Any]
 
-WORKERS = {"python": Path(__file__).with_name("worker") / "worker.py"}
+WORKERS = {
+    "python": Path(__file__).with_name("worker") / "worker.py",
+    "julia": Path(__file__).with_name("worker") / "worker.jl",
+}
 
 TIMEOUT = 3600.0
 POLL_SECONDS = 0.1
@@ -152,7 +154,8 @@ def _command(
     if output is not None:
         facts["output"] = output.resolve()
     worker = WORKERS[framework.language]
-    return [sys.executable, str(worker), task, *(f"{key}={value}" for key, value in facts.items())]
+    words = [f"{key}={value}" for key, value in facts.items()]
+    return [*framework.place.command(), str(worker), task, *words]
 
 
 def worker_environment(framework: Framework, settings: Settings) -> dict[str, str]:
@@ -166,12 +169,10 @@ def worker_environment(framework: Framework, settings: Settings) -> dict[str, st
         "NPROC": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
     }
     if settings.device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-    return environment | framework.entry.environment
+    return environment | framework.place.variables(settings.threads) | framework.entry.environment
 
 
 def _watch(

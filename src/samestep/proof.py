@@ -28,7 +28,7 @@ OnProgress = Callable[[str, str], None]
 
 _SOURCES = (
     *("reference.py", "traps.py", "audit.py", "ladder.py", "proof.py", "proof_record.py"),
-    *("worker/worker.py", "launch.py", "plan.py"),
+    *("worker/worker.py", "worker/worker.jl", "launch.py", "plan.py"),
 )
 """Our own part in a proof: a change in any of these makes every saved proof void."""
 
@@ -101,7 +101,8 @@ def prove_all(
 def write_script(plan: Plan, framework: Framework, source: str) -> Path:
     """Put a script into the plan's folder, under its digest, whole or not at all."""
     name = hashlib.sha256(source.encode()).hexdigest()[:16]
-    script = plan.folder / "scripts" / framework.name / f"{name}.py"
+    suffix = codegen.language_of(framework).suffix
+    script = plan.folder / "scripts" / framework.name / f"{name}{suffix}"
     _write_whole(script, source)
     return script
 
@@ -109,8 +110,8 @@ def write_script(plan: Plan, framework: Framework, source: str) -> Path:
 def proof_key(plan: Plan, framework: Framework, source: str) -> str:
     """SHA-256 over the script, the shim, the plan, the versions and our own part."""
     parts = [source.encode(), framework.shim.read_bytes(), plan.digest.encode()]
-    parts.append(repr(sorted(framework.versions().items())).encode())
-    parts.append(repr((np.__version__, sorted(framework.entry.environment.items()))).encode())
+    parts.append(framework.place.fingerprint().encode())
+    parts.append(repr(sorted(framework.entry.environment.items())).encode())
     parts += [(Path(__file__).parent / name).read_bytes() for name in _SOURCES]
     digest = hashlib.sha256()
     for part in parts:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from samestep.catalogue import Framework
-from samestep.codegen import render_script
+from samestep.codegen import language_of, render_script
 from samestep.launch import Event, Outcome, Settings, run_worker
 from samestep.machine import describe_machine
 from samestep.plan import Plan
@@ -110,7 +110,7 @@ def start_result(
         frameworks={
             framework.name: RacedFramework(
                 title=framework.title,
-                version=framework.versions(),
+                version=framework.place.versions(),
                 language=framework.language,
                 runtime="",
             )
@@ -236,7 +236,7 @@ def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
 
 
 def _write_script(framework: Framework, plan: Plan, folder: Path) -> Path:
-    script = folder / framework.name / "train.py"
+    script = folder / framework.name / f"train{language_of(framework).suffix}"
     script.parent.mkdir()
     script.write_text(render_script(framework, plan.experiment, plan), encoding="utf-8")
     return script

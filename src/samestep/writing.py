@@ -8,17 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from samestep.catalogue import Framework, named_framework
-from samestep.codegen import (
-    Unsupported,
-    render_script,
-    script_statistics,
-    stages,
-    standalone_folder,
-)
+from samestep.codegen import Unsupported, language_of, render_script
 from samestep.errors import BadInput
 from samestep.experiment import load_experiment
 from samestep.plan import Plan, make_plan
 from samestep.report.table import code_view, plain, stages_view, statistics_view
+from samestep.standalone import standalone_folder
 
 
 def show_code(
@@ -32,22 +27,28 @@ def show_code(
     frameworks = [named_framework(name) for name in dict.fromkeys(names)]
     plan = make_plan(load_experiment(experiment, overrides))
     sources: dict[str, str] = {}
+    statistics: dict[str, dict[str, tuple[int, int]]] = {}
+    stages: dict[str, tuple[str, dict[str, str]]] = {}
     for framework in frameworks:
+        language = language_of(framework)
         try:
-            sources[framework.name] = render_script(framework, plan.experiment, plan)
+            source = render_script(framework, plan.experiment, plan)
         except Unsupported as reason:
             errors.print(plain(f"{framework.name}: unsupported: {reason}", "red"))
-    statistics = {name: script_statistics(source) for name, source in sources.items()}
+            continue
+        sources[framework.name] = source
+        statistics[framework.name] = language.statistics(source)
+        stages[framework.name] = language.lexer, language.stages(source)
     if len(sources) == 1 and not console.is_terminal:
         # The script alone goes into a file or a pipe; it runs as it is.
         console.file.write(next(iter(sources.values())))
         errors.print(statistics_view(statistics))
     elif len(sources) == 1:
-        console.print(code_view(next(iter(sources.values()))))
+        source, (lexer, _) = next(iter(sources.values())), next(iter(stages.values()))
+        console.print(code_view(source, lexer))
         console.print(statistics_view(statistics))
     elif sources:
-        by_stage = {name: stages(source) for name, source in sources.items()}
-        console.print(stages_view(plan.experiment.title, by_stage, console.width))
+        console.print(stages_view(plan.experiment.title, stages, console.width))
         console.print(statistics_view(statistics))
     return len(sources) < len(frameworks)
 

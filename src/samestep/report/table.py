@@ -14,6 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
 from samestep.report.text import bytes_text, number_text, visible
 from samestep.result import Range, Result, Row, Trial
@@ -39,7 +40,6 @@ MEASURES = (
     "CPU, s",
 )
 LEFT = ("framework", "proof", "group")
-STAGES = ("prepare", "build", "train", "evaluate")
 RUNGS: tuple[RungName, ...] = ("forward", "loss", "gradient", "step", "trajectory")
 
 
@@ -236,8 +236,13 @@ def proof_reason(proof: FrameworkProof) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def stages_view(name: str, stages: Mapping[str, Mapping[str, str]], width: int) -> Group:
-    """Scripts of several frameworks side by side, stage by stage, or below one another."""
+def stages_view(
+    name: str, stages: Mapping[str, tuple[str, Mapping[str, str]]], width: int
+) -> Group:
+    """Scripts of several frameworks side by side, stage by stage, or below one another.
+
+    `stages` holds, by framework, the language of its syntax colours and the text by stage.
+    """
     parts: list[RenderableType] = [plain(name, "bold")]
     for stage in STAGES:
         side_by_side = width // max(1, len(stages)) >= 60
@@ -245,22 +250,22 @@ def stages_view(name: str, stages: Mapping[str, Mapping[str, str]], width: int) 
         if side_by_side:
             for framework in stages:
                 table.add_column(plain(framework), ratio=1)
-            table.add_row(*(code_view(parts_of.get(stage, "")) for parts_of in stages.values()))
+            table.add_row(*(code_view(texts[stage], lexer) for lexer, texts in stages.values()))
             table.expand = True
             parts.append(table)
             continue
-        for framework, parts_of in stages.items():
+        for framework, (lexer, texts) in stages.items():
             parts += [
                 Text.assemble((stage, "bold"), "  ", plain(framework)),
-                code_view(parts_of.get(stage, "")),
+                code_view(texts[stage], lexer),
                 Text(),
             ]
     return Group(*parts)
 
 
-def code_view(source: str) -> Syntax:
-    """Source in syntax colours."""
-    return Syntax(visible_code(source), "python", theme="ansi_dark", word_wrap=True)
+def code_view(source: str, lexer: str) -> Syntax:
+    """Source in the syntax colours of its language."""
+    return Syntax(visible_code(source), lexer, theme="ansi_dark", word_wrap=True)
 
 
 def visible_code(source: str) -> str:
