@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samestep.errors import BadInput
+from samestep.errors import BadInput, RunFailed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +45,11 @@ def main() -> None:
     """Run the command line and exit."""
     try:
         app(prog_name="samestep")
-    except BadInput as error:
+    except (BadInput, RunFailed) as error:
         from samestep.report.text import visible
 
         sys.stderr.write(f"samestep: {visible(str(error))}\n")
-        sys.exit(BAD)
+        sys.exit(BAD if isinstance(error, BadInput) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -76,6 +76,19 @@ def frameworks() -> None:
             state = Text(", ".join(f"{package} {version}" for package, version in versions))
         table.add_row(plain(framework.name), plain(framework.title), state)
     _console().print(table)
+
+
+@app.command()
+def install(
+    names: Annotated[list[str], typer.Argument(metavar="FRAMEWORK...")],
+) -> None:
+    """Get what frameworks need: by pip, or by Julia's Pkg into a project of its own."""
+    from samestep.catalogue import named_framework
+    from samestep.installing import install as install_one
+    from samestep.report.table import plain
+
+    for framework in [named_framework(name) for name in _split(names) or []]:
+        _console().print(plain(install_one(framework)), soft_wrap=True)
 
 
 @app.command()

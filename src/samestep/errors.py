@@ -12,7 +12,7 @@ class BadInput(Exception):
 
 
 class RunFailed(Exception):
-    """A worker process ended without the result it owed; exit status 3."""
+    """A program that samestep started did not do its work; exit status 3."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -269,7 +269,11 @@ def _judge(
     if error is not None:
         lines = str(error.get("message") or "error without a message").splitlines()
         message = lines[0][:MAX_MESSAGE] if lines else "error without a message"
-        return "failed", str(error.get("stage") or stage), message
+        where = str(error.get("stage") or stage)
+        if where == "import" and log_lines:
+            # What failed to load or to precompile has said why on its own output.
+            message = f"{message}: {' / '.join(log_lines)}"
+        return "failed", where, message
     if stopped == "garbage" or (reader.problem and exit_code == 0):
         return "failed", stage, reader.problem
     said = f": {' / '.join(log_lines)}" if log_lines else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from samestep.blas import kernel_warning, processor_flags
 from samestep.catalogue import Framework
 from samestep.codegen import language_of, render_script
 from samestep.launch import Event, Outcome, Settings, run_worker
@@ -210,6 +211,7 @@ def _seconds(outcome: Outcome) -> Seconds:
         first_epoch=times[0] if times else None,
         steady_epoch=median(times[1:]) if len(times) > 1 else None,
         train=_value(outcome.find("trained"), "seconds"),
+        compile=(outcome.find("trained") or {}).get("compile_seconds"),
         evaluate=_value(outcome.find("evaluated"), "seconds"),
     )
 
@@ -233,6 +235,9 @@ def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
     if isinstance(versions, dict):
         framework.version = {str(key): str(value) for key, value in versions.items()}
     framework.runtime = str(ready.get("runtime", ""))
+    framework.blas_kernel = str(ready.get("blas_kernel", ""))
+    warning = kernel_warning(framework.blas_kernel, processor_flags())
+    framework.warnings = [] if warning is None else [warning]
 
 
 def _write_script(framework: Framework, plan: Plan, folder: Path) -> Path:

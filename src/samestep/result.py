@@ -36,6 +36,8 @@ class Seconds(Record):
     steady_epoch: float | None = None
     """Median of the epochs from the second on."""
     train: float | None = None
+    compile: float | None = None
+    """Of `train`, where the runtime tells it (Julia since 1.9)."""
     evaluate: float | None = None
 
 
@@ -94,6 +96,10 @@ class RacedFramework(Record):
     version: dict[str, str]
     language: str
     runtime: str
+    blas_kernel: str = ""
+    """OpenBLAS's choice for this processor, where there is an OpenBLAS."""
+    warnings: list[str] = []
+    """What makes its race unfair on this machine, and what to do."""
 
 
 class RaceSettings(Record):

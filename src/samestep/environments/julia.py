@@ -47,41 +47,39 @@ class JuliaEnvironment:
 
     def problem(self) -> str | None:
         """Julia missing or too old, no project, or a project without a package."""
-        program = self.program()
-        if shutil.which(program[0]) is None:
-            return f"no program {program[0]!r}"
-        version = julia_version(tuple(program))
-        if version is None:
-            return f"{shlex.join(program)} does not say which Julia it is"
-        if _numbers(version) < _numbers(self.julia):
-            return f"Julia {version} is too old, {self.julia} is needed"
+        problem = self.program_problem()
         folder = self.folder()
-        if folder is None:
-            return None
+        if problem is not None or folder is None:
+            return problem
         if not (folder / "Project.toml").is_file():
-            return f"no Julia project in {folder}"
+            return f"there is no Julia project in {folder}"
         installed = self.versions()
         for package in self.packages:
             if package.name not in installed:
                 return f"the Julia project in {folder} has no package {package.name}"
         return None
 
-    def how_to_get(self) -> str:
-        """First Julia itself, then the packages."""
+    def program_problem(self) -> str | None:
+        """Julia missing or too old."""
         program = self.program()
         if shutil.which(program[0]) is None:
-            return (
-                f"install Julia {self.julia} or later (juliaup is its own installer), "
-                f"or set {PROGRAM} to the program"
-            )
+            return f"there is no program {program[0]!r}"
         version = julia_version(tuple(program))
-        if version is None or _numbers(version) < _numbers(self.julia):
-            names = PROGRAM if self.project is None else f"{PROGRAM} or {_variable(self, 'JULIA')}"
-            return (
-                f"set {names} to a Julia of {self.julia} or later, such as "
-                f"'julia +{self.julia}' after 'juliaup add {self.julia}'"
-            )
-        return f"samestep install {self.project}"
+        if version is None:
+            return f"{shlex.join(program)} does not say which Julia it is"
+        if _numbers(version) < _numbers(self.julia):
+            return f"Julia {version} is too old, {self.julia} is needed"
+        return None
+
+    def how_to_get(self) -> str:
+        """First Julia itself, then the packages."""
+        if self.program_problem() is None:
+            return f"samestep install {self.project}"
+        own = "" if self.project is None else f" or {_variable(self, 'JULIA')}"
+        return (
+            f"install Julia {self.julia} or later, by juliaup for instance, and set "
+            f"{PROGRAM}{own} to it if it is not the 'julia' on the path"
+        )
 
     def versions(self) -> dict[str, str]:
         """The versions of the packages that this framework names, and of Julia."""

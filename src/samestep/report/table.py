@@ -182,6 +182,9 @@ def _notes(result: Result) -> Table:
         elif trials and name not in ranked:
             reason = Text("it takes two epochs or more to see a steady one")
             table.add_row(plain(name), Text("not ranked"), reason)
+    for name, framework in result.frameworks.items():
+        for warning in framework.warnings:
+            table.add_row(plain(name), Text("unfair", "yellow"), plain(warning))
     return table
 
 

@@ -7,7 +7,7 @@
 
 module Worker
 
-using LinearAlgebra
+using LinearAlgebra, Libdl
 
 const FLUSH_NANOSECONDS = 250_000_000
 const AUDIT_EPOCHS = 3
@@ -211,6 +211,7 @@ function load_framework(job, precision, events, stage)
         import_seconds = seconds,
         runtime = "Julia $VERSION",
         threads = (julia = Threads.nthreads(), blas = blas_threads()),
+        blas_kernel = blas_kernel(),
     )
     return script, shim
 end
@@ -221,6 +222,28 @@ function blas_threads()
     return Int(ccall((BLAS.@blasfunc(openblas_get_num_threads), Base.libblas_name), Cint, ()))
 end
 
+# The kernels that OpenBLAS chose for this processor, such as Haswell; empty for another BLAS.
+function blas_kernel()
+    library = isdefined(BLAS, :get_config) ? BLAS.get_config().loaded_libs[1].libname : Base.libblas_name
+    handle = Libdl.dlopen(library; throw_error = false)
+    handle === nothing && return ""
+    for suffix in ("", "64_", "_64")
+        symbol = Libdl.dlsym(handle, "openblas_get_corename$suffix"; throw_error = false)
+        symbol === nothing || return unsafe_string(ccall(symbol, Cstring, ()))
+    end
+    return ""
+end
+
+# Nanoseconds that Julia has spent on compilation so far; Julia tells since 1.9.
+compile_time() = isdefined(Base, :cumulative_compile_time_ns) ? cumulative_compile_time() : nothing
+
+function cumulative_compile_time()
+    spent = Base.cumulative_compile_time_ns()
+    return spent isa Tuple ? Int(first(spent)) : Int(spent)
+end
+
+count_compile_time() = isdefined(Base, :cumulative_compile_timing) && Base.cumulative_compile_timing(true)
+
 function run_trial(script, shim, plan, job, events, stage)
     x, y = array(plan, "x_train"), array(plan, "y_train")
     x_test, y_test = array(plan, "x_test"), array(plan, "y_test")
@@ -230,6 +253,7 @@ function run_trial(script, shim, plan, job, events, stage)
     model = shim.set_weights(model, weights(plan))
     say(events, "built"; seconds = seconds)
     GC.gc()
+    compiled = compile_time()
     clock = EpochClock(events)
     _, seconds = timed(stage, "train") do
         try
@@ -239,7 +263,8 @@ function run_trial(script, shim, plan, job, events, stage)
             flush_epochs(clock)
         end
     end
-    say(events, "trained"; seconds = seconds)
+    compile_seconds = compiled === nothing ? nothing : (compile_time() - compiled) / 1e9
+    say(events, "trained"; seconds = seconds, compile_seconds = compile_seconds)
     check_precision(shim.get_weights(model), DTYPES[job["precision"]])
     (loss, accuracy), seconds = timed(() -> script.evaluate(model, x_test, y_test), stage, "evaluate")
     say(events, "evaluated"; seconds = seconds, loss = loss, accuracy = accuracy)
@@ -367,21 +392,49 @@ end
 
 # End this process when the coordinator ends, in whatever way it does.
 function die_with_parent(parent::Int)
-    if Sys.islinux()
+    is_parent() = Int(ccall(:getppid, Cint, ())) == parent
+    if Sys.islinux() && is_parent()
         # PR_SET_PDEATHSIG is 1, SIGKILL is 9.
         ccall(:prctl, Cint, (Cint, Culong, Culong, Culong, Culong), 1, 9, 0, 0, 0)
+        is_parent() || exit(1)
+    else
+        # A launcher, such as juliaup's, stands between, or there is no such signal.
+        watch = "while kill -0 $parent 2>&-; do sleep 1; done; kill -9 $(getpid())"
+        run(`sh -c $watch`; wait = false)
     end
-    Int(ccall(:getppid, Cint, ())) == parent || exit(1)
+end
+
+# Keep every thread on these processors: those that run already, and so those to come.
+function pin(cpus)
+    (isempty(cpus) || !Sys.islinux()) && return
+    mask = zeros(UInt8, 128)
+    for cpu in parse.(Int, split(cpus, ','))
+        mask[cpu÷8+1] |= 0x01 << (cpu % 8)
+    end
+    for thread in parse.(Cint, readdir("/proc/self/task"))
+        ccall(:sched_setaffinity, Cint, (Cint, Csize_t, Ptr{UInt8}), thread, length(mask), mask)
+    end
+end
+
+# Where in the script an error came from: the innermost of its lines.
+function script_line(trace, script::String)
+    for frame in stacktrace(trace)
+        file = String(frame.file)
+        basename(file) == basename(script) && return " (line $(frame.line) of the script)"
+    end
+    return ""
 end
 
 function main(arguments)
     task = arguments[1]
     job = Dict{String,String}(split(pair, '='; limit = 2) for pair in arguments[2:end])
     die_with_parent(parse(Int, job["parent"]))
+    pin(job["cpus"])
     events = Events(open(job["events"], "a"))
     stage = Stage("import")
     try
         BLAS.set_num_threads(parse(Int, job["threads"]))
+        count_compile_time()
         plan = Plan(job["plan"])
         precision = task == "trial" ? job["precision"] : "float64"
         script, shim = load_framework(job, precision, events, stage)
@@ -389,9 +442,19 @@ function main(arguments)
         # The script is newer than this function, so it is called in the latest world.
         Base.invokelatest(run, script, shim, plan, job, events, stage)
     catch problem
-        trace = sprint(showerror, problem, catch_backtrace())
+        trace = catch_backtrace()
+        # What `include` threw is wrapped, with a place of its own.
+        while problem isa LoadError
+            problem = problem.error
+        end
         message = first(split(sprint(showerror, problem), '\n'))
-        say(events, "error"; stage = stage.name, message = message, traceback = trace)
+        say(
+            events,
+            "error";
+            stage = stage.name,
+            message = message * script_line(trace, job["script"]),
+            traceback = sprint(showerror, problem, trace),
+        )
         exit(1)
     end
     say(events, "done")

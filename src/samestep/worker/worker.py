@@ -287,8 +287,19 @@ def load_framework(
         versions=shim.version(),
         import_seconds=seconds[0],
         runtime=f"{platform.python_implementation()} {platform.python_version()}",
+        blas_kernel=blas_kernel(),
     )
     return script, shim
+
+
+def blas_kernel() -> str:
+    """The kernels that OpenBLAS chose for this processor, such as Haswell; empty without one."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ""
+    pools = (pool for pool in threadpool_info() if pool["internal_api"] == "openblas")
+    return next((str(pool.get("architecture", "")) for pool in pools), "")
 
 
 def load_module(name: str, path: str) -> ModuleType:
