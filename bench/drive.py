@@ -1,6 +1,6 @@
 """Time one training script in this fresh process and print its steady epoch time.
 
-`drive.py generated|handwritten SCRIPT DATA.npz EPOCHS ARGUMENTS`, where ARGUMENTS is JSON with
+`drive.py generated|handwritten SCRIPT FOLDER EPOCHS ARGUMENTS`, where ARGUMENTS is JSON with
 the shim, whose thread settings hold for both, the threads, the cpus, and `run`'s arguments.
 """
 
@@ -34,7 +34,7 @@ def generated(script, x, y, epochs):
     return times
 
 
-def main(kind, path, data, epochs, arguments):
+def main(kind, path, folder, epochs, arguments):
     arguments = json.loads(arguments)
     os.sched_setaffinity(0, arguments["cpus"])
     load("shim", arguments["shim"]).configure(arguments["threads"], "float32", "cpu")
@@ -42,7 +42,7 @@ def main(kind, path, data, epochs, arguments):
 
     import numpy as np
 
-    with np.load(data) as arrays:
+    with np.load(f"{folder}/data.npz") as arrays:
         x, y = arrays["x_train"], arrays["y_train"]
     if kind == "generated":
         times = generated(script, x, y, int(epochs))

@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
 from samestep.codegen import Unsupported
 from samestep.experiment import load_experiment
-from samestep.launch import Settings, choose_settings, run_worker, worker_environment
+from samestep.launch import WORKERS, Settings, choose_settings, run_worker, worker_environment
 from samestep.plan import Plan, make_plan
 from samestep.standalone import standalone_folder
 
@@ -37,6 +38,11 @@ HANDWRITTEN = {
     "flax-scan": "flax_scan.py",
     "sklearn": "sklearn_mlp.py",
     "numpy": "numpy_mlp.py",
+    "julia": "julia_mlp.jl",
+    "flux": "flux_loop.jl",
+    "flux-classic": "flux_classic.jl",
+    "knet": "knet_mlp.jl",
+    "knet-loop": "knet_mlp.jl",
 }
 RUN = {
     "iris-mlp": {"hidden": [10], "batch_size": 5},
@@ -55,9 +61,13 @@ print("\\ncpu", *cpu, status or 0)
 """
 
 
+def script_in(folder: Path) -> Path:
+    return next(folder.glob("train.*"))
+
+
 def in_race(framework: Framework, plan: Plan, folder: Path, settings: Settings) -> float:
     """The steady epoch of one trial, as a race takes it."""
-    outcome = run_worker(framework, "trial", plan, folder / "train.py", settings)
+    outcome = run_worker(framework, "trial", plan, script_in(folder), settings)
     if outcome.status != "done":
         raise SystemExit(
             f"{framework.name}: {outcome.status} in {outcome.stage}: {outcome.message}"
@@ -70,16 +80,21 @@ def alone(
     framework: Framework, kind: str, script: Path, folder: Path, plan: Plan, settings: Settings
 ) -> float:
     """The steady epoch of a script in a process of its own, under a race's settings."""
-    arguments = {
-        "shim": str(framework.shim),
-        "threads": settings.threads,
-        "cpus": settings.cpus,
-        "run": RUN[Path(folder).parent.name],
-    }
     epochs = str(plan.experiment.training.epochs)
-    command = [sys.executable, HERE / "drive.py", kind, script, folder / "data.npz", epochs]
+    run = RUN[Path(folder).parent.name]
+    common = [kind, script, folder, epochs]
+    if framework.language == "python":
+        arguments: dict[str, object] = {"shim": str(framework.shim), "run": run}
+        arguments["threads"] = settings.threads
+        arguments["cpus"] = settings.cpus
+        command = [HERE / "drive.py", *common, json.dumps(arguments)]
+    else:
+        arguments = {"worker": WORKERS["julia"], "threads": settings.threads}
+        arguments |= {"cpus": commas(settings.cpus), "shape": commas(plan.input_shape[::-1])}
+        arguments |= {"hidden": commas(run["hidden"]), "batch_size": run["batch_size"]}
+        command = [HERE / "drive.jl", *common, *(f"{k}={v}" for k, v in arguments.items())]
     done = subprocess.run(
-        [*map(str, command), json.dumps(arguments)],
+        [*framework.place.command(), *map(str, command)],
         cwd=folder,
         env=worker_environment(framework, settings),
         capture_output=True,
@@ -88,6 +103,10 @@ def alone(
     if done.returncode:
         raise SystemExit(f"{framework.name}, {kind}: {done.stderr[-2000:]}")
     return float(done.stdout.split()[-1])
+
+
+def commas(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
 
 
 def measure(
@@ -121,7 +140,7 @@ def measure(
                 seconds = in_race(framework, plan, folder, settings)
             else:
                 hand = HERE / "handwritten" / HANDWRITTEN.get(framework.name, "")
-                script = folder / "train.py" if kind == "generated" else hand
+                script = script_in(folder) if kind == "generated" else hand
                 seconds = alone(framework, kind, script, folder, plan, settings)
             records.append(
                 {

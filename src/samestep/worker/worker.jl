@@ -462,4 +462,4 @@ end
 
 end
 
-Worker.main(ARGS)
+abspath(PROGRAM_FILE) == @__FILE__() && Worker.main(ARGS)
