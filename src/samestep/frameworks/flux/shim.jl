@@ -140,6 +140,8 @@ end
 sync(model) = nothing
 
 if explicit
+    Flux.Optimisers.trainable(::Recorder) = (;)
+
     # An optimizer chain whose first rule notes the gradient and changes nothing.
     struct NoteGradient <: Flux.Optimisers.AbstractRule
         gradients::IdDict{Any,Any}
