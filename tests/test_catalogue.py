@@ -1,5 +1,5 @@
 import tomllib
-from importlib import metadata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,23 @@ optimizers = ["sgd"]
 """
 
 
+JULIA = """\
+language = "julia"
+shim = "shim.jl"
+[frameworks.mine]
+title = "Mine"
+julia = "1.6"
+project = "my-project"
+packages = [{ name = "Mine", uuid = "12345678-1234-5678-1234-567812345678", version = "0.3" }]
+"""
+
+
 def write_folder(root: Path, text: str = FRAMEWORK, folder: str = "mine") -> Path:
     path = root / folder
     path.mkdir()
     (path / "framework.toml").write_text(text)
-    (path / "shim.py").write_text("")
-    (path / "script.py.j2").write_text("")
+    for name in ("shim.py", "script.py.j2", "shim.jl", "script.jl.j2"):
+        (path / name).write_text("")
     return path
 
 
@@ -50,8 +61,33 @@ def problem(folder: Path) -> str:
 
 
 def test_the_shipped_frameworks_are_found() -> None:
-    names = "keras-tensorflow keras-jax keras-torch torch flax flax-scan sklearn numpy"
-    assert set(names.split()) <= set(find_frameworks())
+    found = {name: framework.language for name, framework in find_frameworks().items()}
+    python = "keras-tensorflow keras-jax keras-torch torch flax flax-scan sklearn numpy"
+    julia = "flux flux-classic knet knet-loop julia"
+    expected = dict.fromkeys(python.split(), "python") | dict.fromkeys(julia.split(), "julia")
+    assert expected.items() <= found.items()
+
+
+def test_a_julia_framework_runs_in_its_project(
+    search_path: Path, no_settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMESTEP_PATH", str(search_path))
+    folder = write_folder(search_path, JULIA)
+    mine = find_frameworks()["mine"]
+    assert (mine.language, mine.shim) == ("julia", folder / "shim.jl")
+    assert mine.entry.template == "script.jl.j2"
+    assert f"--project={no_settings / 'data/samestep/julia/my-project'}" in mine.place.command()
+
+
+def test_frameworks_that_share_a_project_ask_for_the_same_packages() -> None:
+    projects: dict[str, list[object]] = {}
+    for framework in find_frameworks().values():
+        project = getattr(framework.entry, "project", None)
+        if project is not None:
+            projects.setdefault(project, []).append(framework.entry.packages)
+    assert len(projects["knet"]) == 2
+    for packages in projects.values():
+        assert all(found == packages[0] for found in packages)
 
 
 def test_a_folder_of_the_search_path_is_found(search_path: Path) -> None:
@@ -60,7 +96,7 @@ def test_a_folder_of_the_search_path_is_found(search_path: Path) -> None:
     assert mine.folder == folder
     assert mine.shim == folder / "shim.py"
     assert mine.title == "Mine"
-    assert not mine.missing()
+    assert mine.place.problem() is None
 
 
 def test_two_folders_in_the_search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +171,29 @@ def test_bad_framework_file(tmp_path: Path, old: str, new: str, part: str) -> No
     assert part in problem(write_folder(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ('julia = "1.6"\n', "", "frameworks.mine.julia: "),
+        ('julia = "1.6"', 'julia = "1"', "frameworks.mine.julia: "),
+        ('julia = "1.6"', "julia = 1.6", "frameworks.mine.julia: "),
+        ('"my-project"', '"../my-project"', "frameworks.mine.project: "),
+        ('"my-project"', '""', "frameworks.mine.project: "),
+        (', version = "0.3"', "", "frameworks.mine.packages.0.version: "),
+        ('name = "Mine", ', "", "frameworks.mine.packages.0.name: "),
+        ('title = "Mine"', 'title = "Mine"\nmodules = ["mine"]', "frameworks.mine.modules: "),
+        ('"shim.jl"', '"none.jl"', "'none.jl' is not a file in this folder"),
+        ('language = "julia"', 'language = "python"', "frameworks.mine.julia: "),
+        ('language = "julia"\n', "", "language: "),
+    ],
+)
+def test_bad_framework_file_of_a_julia_framework(
+    tmp_path: Path, old: str, new: str, part: str
+) -> None:
+    assert old in JULIA
+    assert part in problem(write_folder(tmp_path, JULIA.replace(old, new)))
+
+
 def test_folder_without_a_framework_file(tmp_path: Path) -> None:
     assert "cannot be read" in problem(tmp_path)
 
@@ -159,24 +218,54 @@ def test_a_framework_that_is_not_installed_says_how_to_get_it(search_path: Path)
     assert "mine" not in [framework.name for framework in choose_frameworks(None)]
 
 
-def test_a_submodule_of_nothing_is_missing(search_path: Path) -> None:
-    write_folder(search_path, FRAMEWORK.replace('["numpy"]', '["no_such.module"]'))
-    assert find_frameworks()["mine"].missing() == ["no_such.module"]
+def test_a_julia_framework_that_is_not_installed_says_how_to_get_it(
+    search_path: Path,
+    no_settings: Path,
+    fake_julia: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SAMESTEP_PATH", str(search_path))
+    write_folder(search_path, JULIA)
+    project = no_settings / "data/samestep/julia/my-project"
+    for julia, expected in (
+        ("/no/such/julia", "(there is no program '/no/such/julia'); to get it: install Julia 1.6"),
+        (fake_julia("1.5.3"), "(Julia 1.5.3 is too old, 1.6 is needed); to get it: install Julia"),
+        (
+            fake_julia("1.6.7", name="newer"),
+            f"(there is no Julia project in {project}); to get it: samestep install ",
+        ),
+    ):
+        monkeypatch.setenv("SAMESTEP_JULIA", str(julia))
+        with pytest.raises(BadInput) as caught:
+            choose_frameworks(["mine"])
+        assert str(caught.value).startswith(f"mine: is not installed here {expected}")
+        assert "mine" not in [framework.name for framework in choose_frameworks(None)]
+
+
+def test_the_command_that_gets_a_julia_framework_names_a_framework(
+    search_path: Path,
+    no_settings: Path,
+    fake_julia: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SAMESTEP_PATH", str(search_path))
+    monkeypatch.setenv("SAMESTEP_JULIA", str(fake_julia()))
+    write_folder(search_path, JULIA)
+    found = find_frameworks()
+    for name in ("mine", "flux", "flux-classic", "knet", "knet-loop"):
+        *command, installs = found[name].place.how_to_get().split()
+        assert command == ["samestep", "install"]
+        assert found[installs].entry.project == found[name].entry.project
+
+
+def test_packages_without_a_project_are_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, JULIA.replace('project = "my-project"\n', ""))
+    assert "project" in problem(folder)
 
 
 def test_names_are_chosen_once_and_in_order() -> None:
     chosen = choose_frameworks(["sklearn", "numpy", "sklearn"])
     assert [framework.name for framework in chosen] == ["sklearn", "numpy"]
-
-
-def test_versions_are_keyed_by_module(search_path: Path) -> None:
-    text = FRAMEWORK.replace('["numpy"]', '["numpy", "sklearn", "no_such_module"]')
-    write_folder(search_path, text)
-    assert find_frameworks()["mine"].versions() == {
-        "numpy": metadata.version("numpy"),
-        "sklearn": metadata.version("scikit-learn"),
-        "no_such_module": "not installed",
-    }
 
 
 def test_refusal_names_what_cannot_be_written(search_path: Path) -> None:
@@ -208,6 +297,8 @@ def test_every_kind_of_refusal(
 def test_what_a_framework_requires_is_what_its_extra_installs() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     for framework in find_frameworks().values():
+        if framework.language != "python":
+            continue
         extra = project["optional-dependencies"].get(framework.name.removesuffix("-scan"), [])
         installed = {requirement.split(";")[0] for requirement in extra}
         installed |= set(project["dependencies"])

@@ -38,7 +38,7 @@ def test_help_is_quick_and_names_every_command():
         done = run("--help")
         times.append(time.perf_counter() - started)
     assert done.returncode == 0
-    for command in ("frameworks", "experiments", "code", "prove", "race", "report"):
+    for command in ("frameworks", "experiments", "code", "prove", "race", "report", "install"):
         assert command in done.stdout
     assert min(times) < 0.3
 
@@ -65,7 +65,7 @@ from samestep.catalogue import find_frameworks
 from samestep.cli import main
 found = find_frameworks()
 for framework in found.values():
-    framework.missing(), framework.versions()
+    framework.place.problem(), framework.place.versions()
 try:
     main()
 except SystemExit as end:
@@ -112,6 +112,37 @@ def test_lists(tmp_path):
     assert "keras-tensorflow" in shown.stdout
 
 
+def test_a_julia_that_is_missing_or_broken_is_listed_with_what_to_do(tmp_path):
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\n")
+    silent.chmod(0o755)
+    for julia, problem in (
+        ("/no/such/julia", "there is no program '/no/such/julia'"),
+        (str(silent), f"{silent} does not say which Julia it is"),
+    ):
+        shown = run("frameworks", SAMESTEP_JULIA=julia, SAMESTEP_KNET_JULIA=julia, COLUMNS="999")
+        assert shown.returncode == 0, shown.stderr
+        (knet,) = (line for line in shown.stdout.splitlines() if line.startswith("knet "))
+        assert f"{problem}; to get it: install Julia 1.5 or later" in knet
+
+
+def test_a_setting_with_a_quote_that_never_closes_is_named():
+    done = run("frameworks", SAMESTEP_JULIA="julia 'oops", COLUMNS="999")
+    # One bad setting may cost Julia's frameworks or the command, but never a traceback.
+    assert done.returncode in (0, 2)
+    assert "julia 'oops" in done.stdout + done.stderr
+
+
+def test_broken_settings_are_refused_with_their_file_and_key(tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[projects.knet]\nfolder = 1\n")
+    expected = f"samestep: {settings}: projects.knet.folder: input should be a valid string; "
+    for command in (("frameworks",), ("prove", "iris-mlp", "-f", "knet"), ("install", "knet")):
+        assert refused(*command, SAMESTEP_CONFIG=str(settings)).startswith(expected)
+    missing = refused("frameworks", SAMESTEP_CONFIG=str(tmp_path / "none.toml"))
+    assert f"SAMESTEP_CONFIG: there is no file {tmp_path / 'none.toml'}" in missing
+
+
 def test_code_in_a_pipe_is_the_script_alone():
     done = run("code", "iris-mlp", "numpy")
     assert done.returncode == 0
@@ -126,6 +157,25 @@ def test_code_of_several_is_shown_by_stage(columns):
     for word in ("prepare", "build", "train", "evaluate", "numpy", "torch", "DataLoader"):
         assert word in done.stdout
     assert "lines / API names" in done.stdout
+
+
+def test_code_of_several_languages_is_shown_by_stage():
+    done = run("code", "iris-mlp", "flux", "torch", SAMESTEP_JULIA="/no/such/julia")
+    assert done.returncode == 0, done.stderr
+    for word in ("prepare", "build", "train", "evaluate", "Chain(", "nn.Linear", "flux", "torch"):
+        assert word in done.stdout
+    alone = run("code", "iris-mlp", "flux", SAMESTEP_JULIA="/no/such/julia")
+    assert alone.returncode == 0
+    assert alone.stdout.startswith("# Iris, 4-10-3: trained with Flux.\n")
+    assert alone.stdout.endswith("\nend\n")
+    assert "lines / API names" in alone.stderr
+
+
+def test_code_writes_a_julia_folder(tmp_path):
+    assert run("code", "iris-mlp", "knet", "-o", "d", cwd=tmp_path).returncode == 0
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {
+        *("train.jl", "Project.toml", "x_train.bin", "y_train.bin", "x_test.bin", "y_test.bin")
+    }
 
 
 def test_code_writes_folders_and_never_over_other_work(tmp_path):

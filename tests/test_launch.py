@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import alive, wait_for
 
 from samestep import launch
-from samestep.catalogue import Framework, load_folder, named_framework
+from samestep.catalogue import Framework, load_folder
 from samestep.errors import BadInput
 from samestep.experiment import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker
@@ -72,20 +73,6 @@ def run(tiny, plan, tmp_path):
         return run_worker(tiny, "trial", plan, script, settings, stop=stop)
 
     return run_body
-
-
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def wait_for(condition, seconds: float = 60.0):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come about in time")
 
 
 def test_a_trial_that_goes_well(run):
@@ -264,8 +251,6 @@ def test_a_framework_whose_run_fails_is_status_3_and_costs_only_itself(tiny, tmp
 @pytest.mark.frameworks
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_killing_the_coordinator_leaves_no_worker_and_every_finished_trial(number, tmp_path):
-    if named_framework("numpy").missing():
-        pytest.skip("needs the numpy framework")
     path = tmp_path / "result.json"
     command = [sys.executable, "-m", "samestep", "race", "iris-mlp", "-f", "numpy"]
     command += ["--set", "training.epochs=1500", "--trials", "50", "--json", str(path)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import SHIPPED, installed, marks_of
 
 from samestep import codegen, proof, reference
 from samestep.audit import AuditBatches, judge_audit
@@ -404,14 +405,12 @@ def test_a_record_comes_back_from_json_with_its_infinity() -> None:
 def planted(tmp_path: Path, name: str, file: str, old: str, new: str) -> Framework:
     """A copy of a shipped framework with one line of one file changed, found by its path."""
     folder = tmp_path / "frameworks" / name
-    shutil.copytree(find_frameworks()[name].folder, folder)
+    shutil.copytree(SHIPPED[name].folder, folder)
     text = (folder / file).read_text()
     assert old in text, f"{old!r} is not in {file}"
     (folder / file).write_text(text.replace(old, new))
     catalogue = folder / "framework.toml"
-    catalogue.write_text(
-        catalogue.read_text().replace(f"[frameworks.{name}", f"[frameworks.planted-{name}")
-    )
+    catalogue.write_text(catalogue.read_text().replace("[frameworks.", "[frameworks.planted-"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_PATH", str(folder.parent))
         return find_frameworks()[f"planted-{name}"]
@@ -483,9 +482,62 @@ def test_a_fault_planted_in_a_template_is_found(
     planned: MakePlan, tmp_path: Path, fault: str
 ) -> None:
     name, optimizer, old, new, departs = SCRIPT_FAULTS[fault]
-    if name == "torch":
-        pytest.importorskip("torch")
+    installed(name)
     framework = planted(tmp_path, name, "script.py.j2", old, new)
+    verdict = proof.prove(planned(optimizer), framework)
+    assert (verdict.verdict, verdict.departs) == ("different", departs), verdict
+
+
+JULIA_FAULTS = {
+    "julia": [
+        ("script.jl.j2", ADAM, "f(h[i, j] + b[i])", "f(Float32(h[i, j] + b[i]))", "forward"),
+        ("script.jl.j2", ADAM, "return loss, correct", "return 2 * loss, correct", "loss"),
+        ("script.jl.j2", ADAM, "(i == label + 1)) / length(y)", "(i == label + 1))", "gradient"),
+        ("script.jl.j2", ADAM, "number(optimizer.epsilon | literal)", 'number("1e-7")', "step"),
+        ("script.jl.j2", ADAM, "step += 1", "step = 1", "trajectory"),
+        ("script.jl.j2", SGD, "({{ columns }}, y, Mer", "({{ columns }}, reverse(y), Mer", "audit"),
+    ],
+    "flux": [
+        ("script.jl.j2", ADAM, "{{ optimizer.epsilon | literal }}", "1e-7", "step"),
+        ("model.j2", SGD, ", shuffle = true", "", "audit"),
+    ],
+    "flux-classic": [
+        (
+            "classic.jl.j2",
+            SGD,
+            "logitcrossentropy(model(x), y)",
+            "2 * logitcrossentropy(model(x), y)",
+            "gradient",
+        ),
+        ("model.j2", SGD, ", shuffle = true", "", "audit"),
+    ],
+    "knet": [
+        ("script.jl.j2", MOMENTUM, "optimizer.momentum]", "0.5]", "trajectory"),
+        ("script.jl.j2", SGD, "; shuffle = true{{ partial }}", "; shuffle = true", "audit"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "optimizer", "old", "new", "departs"),
+    [
+        pytest.param(name, *fault, id=f"{name}-{fault[-1]}", marks=marks_of(name))
+        for name, faults in JULIA_FAULTS.items()
+        for fault in faults
+    ],
+)
+def test_a_fault_planted_in_a_julia_template_is_found(
+    planned: MakePlan,
+    tmp_path: Path,
+    name: str,
+    file: str,
+    optimizer: str,
+    old: str,
+    new: str,
+    departs: str,
+) -> None:
+    installed(name)
+    framework = planted(tmp_path, name, file, old, new)
     verdict = proof.prove(planned(optimizer), framework)
     assert (verdict.verdict, verdict.departs) == ("different", departs), verdict
 
@@ -506,7 +558,7 @@ def test_a_variant_planted_in_a_template_is_named(planned: MakePlan, tmp_path: P
 
 def test_the_shipped_numpy_framework_is_identical_and_remembered(planned: MakePlan) -> None:
     plan = planned()
-    framework = find_frameworks()["numpy"]
+    framework = SHIPPED["numpy"]
     states: list[tuple[str, str]] = []
     proofs = proof.prove_all(plan, [framework], on_progress=lambda *state: states.append(state))
     first = proofs["numpy"]
@@ -537,7 +589,7 @@ def test_a_broken_cache_file_is_ignored(planned: MakePlan) -> None:
 
 
 def test_a_key_changes_with_what_it_rests_on(planned: MakePlan, tmp_path: Path) -> None:
-    plan, framework = planned(), find_frameworks()["numpy"]
+    plan, framework = planned(), SHIPPED["numpy"]
     other_shim = planted(
         tmp_path, "numpy", "shim.py", "import numpy as np", "import numpy as np  #"
     )
@@ -558,7 +610,7 @@ def test_what_cannot_be_written_is_unsupported(
         raise codegen.Unsupported("it has no such thing")
 
     monkeypatch.setattr(codegen, "render_script", refuse)
-    verdict = proof.prove(planned(), find_frameworks()["numpy"])
+    verdict = proof.prove(planned(), SHIPPED["numpy"])
     assert (verdict.verdict, verdict.message) == ("unsupported", "it has no such thing")
 
 
@@ -577,7 +629,7 @@ def test_output_that_cannot_be_read_is_a_failure(
         return Outcome("done", "done", "", [{"event": "done"}], 0.0, 0.0, 0)
 
     monkeypatch.setattr(proof, "run_worker", mute)
-    verdict = proof.prove(planned(), find_frameworks()["numpy"], cache=False)
+    verdict = proof.prove(planned(), SHIPPED["numpy"], cache=False)
     assert (verdict.verdict, verdict.stage) == ("failed", "output")
 
 
@@ -587,7 +639,7 @@ def test_an_interrupt_ends_the_workers(planned: MakePlan) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        frameworks = [find_frameworks()["numpy"]] * 3
+        frameworks = [SHIPPED["numpy"]] * 3
         proof.prove_all(planned(), frameworks, jobs=1, cache=False, on_progress=interrupt)
 
 

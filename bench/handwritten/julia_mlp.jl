@@ -84,7 +84,7 @@ function backward!(layers, x, y)
         gradients!(layer, before.output)
         mul!(before.delta, transpose(layer.kernel.value), layer.delta)
         @inbounds @simd for i in eachindex(before.delta, before.output)
-            before.delta[i] = ifelse(before.output[i] > 0, before.delta[i], zero(before.delta[i]))
+            before.delta[i] *= before.output[i] > 0
         end
     end
     gradients!(layers[1], x)
@@ -135,8 +135,10 @@ function run_columns(x, y, epochs, hidden, batch_size)
     times = [time_ns() / 1e9]
     for _ in 1:epochs
         shuffle!(rng, order)
-        for (new, old) in enumerate(order)
-            @views shuffled_x[:, new] .= x[:, old]
+        @inbounds for (new, old) in enumerate(order)
+            @simd for i in axes(x, 1)
+                shuffled_x[i, new] = x[i, old]
+            end
             shuffled_y[new] = y[old]
         end
         total = 0.0
@@ -149,7 +151,7 @@ function run_columns(x, y, epochs, hidden, batch_size)
             step += 1
             update!(active, step)
         end
-        total / rows
+        _ = total / rows
         push!(times, time_ns() / 1e9)
     end
     return times

@@ -15,7 +15,7 @@ function configure(threads, type, device)
     precision[] = type
 end
 
-"""The model with these parameters in the run's precision; the script's layouts are theirs."""
+"""The model with these parameters in the run's precision; they lie as the script's do."""
 function set_weights(model, arrays)
     own = Dict(local_name(name) => Array{precision[]}(values) for (name, values) in arrays)
     @assert Set(keys(own)) == Set(keys(model))
@@ -36,7 +36,7 @@ end
 
 """The outputs before the softmax, by the script's own forward pass."""
 function logits(script, model, x)
-    h, _ = script.buffers(model, size(x)[end])
+    h, _ = script.outputs(model, size(x)[end])
     return script.forward!(h, model, columns(x))
 end
 
@@ -49,11 +49,11 @@ function gradients(script, model, data)
     return first(seen)
 end
 
-"""Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+"""Every batch that enters the loss, by epoch, as the script trains on its own data."""
 function observe(script, model, data, epochs)
     observed = [[]]
     watch(script, model, data, epochs, (epoch, loss) -> push!(observed, [])) do grads, x, y
-        push!(last(observed), (Array(x), Array(y)))
+        push!(last(observed), (copy(x), copy(y)))
     end
     return observed[1:epochs]
 end
@@ -64,19 +64,19 @@ sync(model) = nothing
 """Run the script's own train; look(grads, x, y) is called after each of its gradients."""
 function watch(look, script, model, data, epochs, on_epoch)
     note[] = look
-    # This method is more specific than the script's own, which it calls. Only what is called in
+    # This method is more specific than the script's own, and calls it. Only what is called in
     # the latest world meets it.
     Core.eval(script, quote
-        function gradient!(grads::NamedTuple, work::Tuple, model::NamedTuple, x, y)
-            loss = invoke(gradient!, NTuple{5,Any}, grads, work, model, x, y)
-            $note[](grads, x, y)
+        function gradient!(grads::NamedTuple, batch::Tuple, model::NamedTuple)
+            loss = invoke(gradient!, Tuple{Any,Any,Any}, grads, batch, model)
+            $note[](grads, batch[1], batch[2])
             return loss
         end
     end)
     Base.invokelatest(script.train, model, data, epochs, on_epoch)
 end
 
-"""In the place of a generator of random numbers: each permutation is the next planned order."""
+"""In the place of a random generator: each permutation is the next planned order."""
 mutable struct PlannedOrders <: AbstractRNG
     orders::Matrix{Int}
     epoch::Int
@@ -99,7 +99,7 @@ function local_name(name)
     return Symbol(part == "kernel" ? "W" : "b", replace(layer, "dense_" => ""))
 end
 
-"""`(W1 = ...,)` -> `["dense_1.kernel" => ..., ...]`, in the order of the model's parameters."""
+"""`(W1 = ...,)` -> `["dense_1.kernel" => ..., ...]`, in the order of the parameters."""
 function canonical(values)
     parts = Dict('W' => "kernel", 'b' => "bias")
     named = ((string(name), array) for (name, array) in pairs(values))
