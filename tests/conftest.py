@@ -62,15 +62,6 @@ FakeJulia = Callable[..., Path]
 ParseJulia = Callable[[str], list[str]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    for marker in (
-        "julia: starts Julia",
-        "flux: needs Julia's package Flux",
-        "knet: needs Julia's package Knet",
-    ):
-        config.addinivalue_line("markers", marker)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Plans and proofs of the tests go to a cache that nobody else reads."""
@@ -129,7 +120,7 @@ def fake_julia(tmp_path: Path) -> FakeJulia:
 @pytest.fixture(scope="session")
 def julia() -> list[str]:
     """The Julia that runs here, as a command; the test is skipped if there is none."""
-    environment = JuliaEnvironment(None, [], "1.5")
+    environment = JuliaEnvironment("julia", None, [], "1.5")
     try:
         problem = environment.problem()
     except BadInput as error:

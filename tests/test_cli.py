@@ -1,3 +1,4 @@
+import json
 import os
 import pty
 import subprocess
@@ -92,6 +93,31 @@ def test_a_race_is_saved_under_results_and_reported(tmp_path):
     assert shown.returncode == 0
     assert "numpy" in shown.stdout
     assert "One trial each tells nothing apart" in shown.stdout
+
+
+@pytest.mark.julia
+@pytest.mark.frameworks
+def test_a_race_between_languages(julia, tmp_path):
+    path = tmp_path / "r.json"
+    arguments = ["race", "iris-mlp", "-f", "julia,numpy", "--trials", "2", "--json", str(path)]
+    done = run(*arguments, "--set", "training.epochs=3")
+    assert done.returncode == 0, done
+    content = json.loads(path.read_text())
+    raced = content["frameworks"]
+    assert {name: raced[name]["language"] for name in raced} == {
+        "julia": "julia",
+        "numpy": "python",
+    }
+    assert raced["julia"]["runtime"] == f"Julia {raced['julia']['version']['julia']}"
+    assert {proof["verdict"] for proof in content["proof"].values()} == {"identical"}
+    assert {row["framework"] for row in content["verdict"]} == {"julia", "numpy"}
+    assert len(content["trials"]) == 4
+    for trial in content["trials"]:
+        assert trial["outcome"] == "done"
+        assert len(trial["epochs"]) == 3
+    # The same weights to start from, and losses that differ by the order of the rows alone.
+    first = [trial["epochs"][0]["loss"] for trial in content["trials"]]
+    assert max(first) < 1.1 * min(first)
 
 
 @pytest.mark.frameworks

@@ -98,7 +98,9 @@ def experiments(draw: st.DrawFn) -> tuple[Experiment, tuple[int, ...], int]:
     return experiment, input_shape, rows
 
 
-def plan_without_data(experiment: Experiment, input_shape: tuple[int, ...], rows: int) -> Plan:
+def plan_without_data(
+    experiment: Experiment, input_shape: tuple[int, ...], rows: int, test_rows: int = 45
+) -> Plan:
     """A plan as make_plan gives it, but for the numbers, which no script depends on."""
     shown = [layer for layer in experiment.model if layer.layer == "dense"]
     classes = shown[-1].units
@@ -107,9 +109,9 @@ def plan_without_data(experiment: Experiment, input_shape: tuple[int, ...], rows
     except BadInput as error:
         assume("parameters are more than" not in str(error))
         raise
-    x = np.broadcast_to(np.zeros(1), (rows, *input_shape))
-    y = np.zeros(rows, dtype=np.int64)
-    dataset = Dataset(x, y, x, y, classes)
+    x, x_test = (np.broadcast_to(np.zeros(1), (size, *input_shape)) for size in (rows, test_rows))
+    y, y_test = (np.zeros(size, dtype=np.int64) for size in (rows, test_rows))
+    dataset = Dataset(x, y, x_test, y_test, classes)
     weights = {name: np.zeros(1) for name in parameter_shapes(layers)}
     return Plan(experiment, layers, dataset, weights, np.zeros((3, 1), np.int64), "", Path())
 
@@ -283,7 +285,7 @@ def test_sklearn_refuses_what_it_cannot_express(override: str, reason: str) -> N
 def test_drawn_plans_look_like_real_ones() -> None:
     experiment = load_experiment("iris-mlp")
     real = make_plan(experiment)
-    drawn = plan_without_data(experiment, real.input_shape, real.rows)
+    drawn = plan_without_data(experiment, real.input_shape, real.rows, len(real.dataset.x_test))
     for framework in FRAMEWORKS.values():
         assert render_script(framework, experiment, drawn) == render_script(
             framework, experiment, real

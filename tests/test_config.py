@@ -43,12 +43,17 @@ def test_every_key_is_read(file: Path) -> None:
     assert load_config() == Config(
         julia="julia +1.10",
         projects={
-            "flux": ProjectConfig(folder="~/flux"),
+            "flux": ProjectConfig(folder=str(Path.home() / "flux")),
             "flux-classic": ProjectConfig(
                 folder="/opt/flux of 2019", julia="/opt/julia-1.5/bin/julia"
             ),
         },
     )
+
+
+def test_a_folder_is_relative_to_the_file_that_names_it(file: Path) -> None:
+    file.write_text('[projects.flux]\nfolder = "here/flux"\n')
+    assert load_config().projects["flux"].folder == str(file.parent / "here" / "flux")
 
 
 def test_a_variable_names_another_file(

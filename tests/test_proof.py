@@ -603,6 +603,26 @@ def test_a_key_changes_with_what_it_rests_on(planned: MakePlan, tmp_path: Path) 
     assert proof.proof_key(plan, framework, "a") in keys
 
 
+def test_a_key_changes_with_the_packages_of_a_julia_project(
+    planned: MakePlan,
+    no_settings: Path,
+    tmp_path: Path,
+    fake_julia: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan, flux, keys = planned(), SHIPPED["flux"], set()
+    monkeypatch.setenv("SAMESTEP_FLUX_PROJECT", str(tmp_path))
+    for julia in ("1.10.8", "1.11.3"):
+        monkeypatch.setenv("SAMESTEP_JULIA", str(fake_julia(julia, name=f"julia-{julia}")))
+        for version in ("0.9.1", "0.9.2"):
+            # A package that Flux needs counts as Flux itself does.
+            manifest = f'[[deps.Flux]]\nversion = "0.16.5"\n[[deps.NNlib]]\nversion = "{version}"'
+            (tmp_path / "Manifest.toml").write_text(manifest)
+            keys.add(proof.proof_key(plan, flux, "a"))
+    assert len(keys) == 4
+    assert proof.proof_key(plan, flux, "a") in keys
+
+
 def test_what_cannot_be_written_is_unsupported(
     planned: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

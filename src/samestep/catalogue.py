@@ -7,7 +7,7 @@ from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from samestep.environments import Environment
 from samestep.environments.julia import JuliaEnvironment, JuliaPackage
@@ -52,8 +52,8 @@ class PythonEntry(Entry):
     modules: list[str] = []
     requires: list[str] = []
 
-    def place(self) -> Environment:
-        """Where it runs."""
+    def place(self, name: str) -> Environment:
+        """Where the framework of that name runs."""
         return PythonEnvironment(self.modules, self.requires)
 
 
@@ -65,9 +65,15 @@ class JuliaEntry(Entry):
     project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)] | None = None
     packages: list[JuliaPackage] = []
 
-    def place(self) -> Environment:
-        """Where it runs."""
-        return JuliaEnvironment(self.project, self.packages, self.julia)
+    @model_validator(mode="after")
+    def _packages_need_a_project(self) -> "JuliaEntry":
+        if self.packages and self.project is None:
+            raise ValueError("packages need a project: the name under which users point at one")
+        return self
+
+    def place(self, name: str) -> Environment:
+        """Where the framework of that name runs."""
+        return JuliaEnvironment(name, self.project, self.packages, self.julia)
 
 
 class FrameworkFile(BaseModel):
@@ -114,7 +120,7 @@ class Framework:
     @property
     def place(self) -> Environment:
         """Where it runs, and what is missing there."""
-        return self.entry.place()
+        return self.entry.place(self.name)
 
     def refusal(self, experiment: Experiment) -> str | None:
         """Why this framework cannot express the experiment, or None if it can."""

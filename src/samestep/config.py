@@ -48,7 +48,7 @@ def load_config() -> Config:
 def _read(path: Path, modified: int) -> Config:
     """Read once per change of the file."""
     try:
-        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        config = Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
@@ -58,3 +58,14 @@ def _read(path: Path, modified: int) -> Config:
         raise BadInput(f"{path}: {key}: {problem['msg'].lower()}; it holds {known}") from None
     except ValueError as error:
         raise BadInput(f"{path}: is not valid TOML: {error}") from None
+    # A folder is meant relative to the file that names it.
+    projects = {
+        name: project.model_copy(
+            update={
+                "folder": project.folder
+                and str(path.absolute().parent / Path(project.folder).expanduser())
+            }
+        )
+        for name, project in config.projects.items()
+    }
+    return config.model_copy(update={"projects": projects})

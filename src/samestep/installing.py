@@ -40,6 +40,8 @@ def _install_project(name: str, place: JuliaEnvironment) -> Path:
         _add_packages(name, place, folder)
         return folder
     try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInput(f"{folder}: holds something else; name an empty or a new folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
     except OSError as error:

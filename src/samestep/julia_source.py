@@ -15,6 +15,7 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*!?"
 DEFINITION = re.compile(
     rf"(?:function |(?:mutable )?struct |const )?(?:\([A-Za-z_0-9]*::({NAME})\)|({NAME}))"
 )
+SIGNATURE = re.compile(rf"\s*(?:function )?(?:{NAME}|\([^)]*\))\((.*)\)(?: =.*)?$")
 KEYWORDS = {"function", "if", "for", "while", "return", "in", "let", "elseif", "struct", "end"}
 
 
@@ -59,9 +60,9 @@ def statistics(source: str) -> dict[str, tuple[int, int]]:
     An API name is a qualified name (`Flux.setup`), a macro, or the name of a function that is
     called, with or without a dot, and not defined in the script.
     """
-    own = set(_definitions(source))
+    own = {*_definitions(source), "new"}
     return {
-        stage: (len(_code_lines(text)), len(_api_names(text) - own))
+        stage: (len(_code_lines(text)), len(_api_names(text) - own - _parameters(text)))
         for stage, text in stages(source).items()
     }
 
@@ -130,6 +131,12 @@ def _api_names(text: str) -> set[str]:
     qualified = set(re.findall(rf"\b[A-Z]\w*(?:\.{NAME})+", code))
     called = set(re.findall(rf"(?<![\w.:!@])({NAME})\.?\(", code)) - KEYWORDS
     return qualified | called | set(re.findall(rf"@{NAME}", code))
+
+
+def _parameters(text: str) -> set[str]:
+    """Names of what the functions of a text are given: they come from no package."""
+    heads = (SIGNATURE.match(line) for line in _code_lines(text))
+    return {name for head in heads if head for name in re.findall(NAME, head.group(1))}
 
 
 def _escaped(character: str) -> str:

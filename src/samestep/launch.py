@@ -272,11 +272,11 @@ def _judge(
         where = str(error.get("stage") or stage)
         if where == "import" and log_lines:
             # What failed to load or to precompile has said why on its own output.
-            message = f"{message}: {' / '.join(log_lines)}"
+            message = f"{message}: {' / '.join(_reason(log_lines))}"
         return "failed", where, message
     if stopped == "garbage" or (reader.problem and exit_code == 0):
         return "failed", stage, reader.problem
-    said = f": {' / '.join(log_lines)}" if log_lines else ""
+    said = f": {' / '.join(log_lines[-TAIL_LINES:])}" if log_lines else ""
     if exit_code < 0:
         return "killed", stage, f"the worker was ended by {_signal_name(-exit_code)}{said}"
     if exit_code > 0:
@@ -298,4 +298,11 @@ def _tail(log: Path) -> list[str]:
         stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
         text = stream.read().decode("utf-8", errors="replace")
     lines = [line.strip()[:300] for line in text.splitlines()]
-    return [line for line in lines if line][-TAIL_LINES:]
+    return [line for line in lines if line]
+
+
+def _reason(log_lines: list[str]) -> list[str]:
+    """The lines that say what went wrong: the last error, or else the last lines of all."""
+    starts = [place for place, line in enumerate(log_lines) if line.startswith("ERROR")]
+    start = starts[-1] if starts else -TAIL_LINES
+    return log_lines[start:][:TAIL_LINES]

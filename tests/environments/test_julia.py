@@ -11,9 +11,9 @@ import pytest
 from samestep.environments.julia import JuliaEnvironment, JuliaPackage, julia_version
 
 FLUX = JuliaPackage(name="Flux", uuid="587475ba-b771-5e3f-ad9e-33799f191a9c", version="0.16")
-PLACE = JuliaEnvironment("flux", [FLUX], "1.10")
-CLASSIC = JuliaEnvironment("flux-classic", [FLUX], "1.5")
-ALONE = JuliaEnvironment(None, [], "1.5")
+PLACE = JuliaEnvironment("flux", "flux", [FLUX], "1.10")
+CLASSIC = JuliaEnvironment("flux-classic", "flux-classic", [FLUX], "1.5")
+ALONE = JuliaEnvironment("julia", None, [], "1.5")
 
 PROJECT = f'[deps]\nFlux = "{FLUX.uuid}"\n'
 FORMAT_1 = f"""\
@@ -141,7 +141,7 @@ def test_a_julia_that_is_too_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SAMESTEP_JULIA", str(fake_julia(version)))
-    place = JuliaEnvironment(None, [], needed)
+    place = JuliaEnvironment("julia", None, [], needed)
     reason = f"Julia {version} is too old, {needed} is needed"
     assert place.problem() == (reason if too_old else None)
     assert place.versions() == {"julia": version}
@@ -285,7 +285,7 @@ def test_relative_places_hold_in_the_workers_own_folder(
     fake_julia: FakeJulia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_julia(
-        commands='for word; do case $word in --project=*) ls "${word#--project=}";; esac; done'
+        commands='for word; do case $word in --project=*) cd "${word#--project=}" && echo *;; esac; done'
     )
     write_project(tmp_path / "project")
     elsewhere = tmp_path / "elsewhere"
@@ -369,3 +369,13 @@ def test_a_fingerprint_changes_with_whatever_is_installed(
     monkeypatch.setenv("SAMESTEP_FLUX_PROJECT", str(write_project(tmp_path / "other")))
     found.add(PLACE.fingerprint())
     assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("installed", "will_do"),
+    [("0.12.1", False), ("0.13.9", False), ("0.14.2", True), ("0.16.9", True), ("unknown", True)],
+)
+def test_a_package_of_another_version_will_not_do(installed: str, will_do: bool) -> None:
+    package = FLUX.model_copy(update={"version": "0.16", "also": ["0.14", "0.15"]})
+    assert package.accepts(installed) is will_do
+    assert FLUX.model_copy(update={"version": "1.4", "also": []}).accepts("1.9.0")

@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict
 
 from samestep.config import load_config
+from samestep.errors import BadInput
 
 PROGRAM = "SAMESTEP_JULIA"
 VERSION_SECONDS = 30.0
@@ -24,13 +25,25 @@ Version = tuple[int, ...]
 
 
 class JuliaPackage(BaseModel):
-    """A package that a framework needs: its registered name and UUID, and Pkg's version spec."""
+    """A package that a framework needs: its registered name and UUID, and its version.
+
+    `version` is what `install` adds, and means what it means in Pkg's [compat]; `also` are
+    others that will do.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: str
     uuid: str
     version: str
+    also: list[str] = []
+
+    def accepts(self, installed: str) -> bool:
+        """Whether an installed version will do; one that is not known may."""
+        return installed == "unknown" or any(
+            _is_compatible(_numbers(installed), _numbers(version))
+            for version in (self.version, *self.also)
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class JuliaEnvironment:
     framework that needs no package. `julia` is the oldest Julia that will do.
     """
 
+    framework: str
     project: str | None
     packages: Sequence[JuliaPackage]
     julia: str
@@ -57,6 +71,12 @@ class JuliaEnvironment:
         for package in self.packages:
             if package.name not in installed:
                 return f"the Julia project in {folder} has no package {package.name}"
+            version = installed[package.name]
+            if not package.accepts(version):
+                return (
+                    f"the Julia project in {folder} has {package.name} {version}, "
+                    f"and {package.version} is needed"
+                )
         return None
 
     def program_problem(self) -> str | None:
@@ -74,7 +94,7 @@ class JuliaEnvironment:
     def how_to_get(self) -> str:
         """First Julia itself, then the packages."""
         if self.program_problem() is None:
-            return f"samestep install {self.project}"
+            return f"samestep install {self.framework}"
         own = "" if self.project is None else f" or {_variable(self, 'JULIA')}"
         return (
             f"install Julia {self.julia} or later, by juliaup for instance, and set "
@@ -86,7 +106,7 @@ class JuliaEnvironment:
         found: dict[str, str] = {}
         folder = self.folder()
         if folder is not None:
-            entries = _manifest(folder)
+            entries = _manifest(self._manifest_file(folder))
             for package in self.packages:
                 if package.name in entries:
                     found[package.name] = entries[package.name]
@@ -109,7 +129,7 @@ class JuliaEnvironment:
     def fingerprint(self) -> str:
         """Versions, and every package of the manifest, which pins them all."""
         folder = self.folder()
-        manifest = None if folder is None else _manifest_file(folder)
+        manifest = None if folder is None else self._manifest_file(folder)
         content = "" if manifest is None else manifest.read_text(encoding="utf-8", errors="replace")
         return repr((sorted(self.versions().items()), self.program(), str(folder), content))
 
@@ -124,8 +144,7 @@ class JuliaEnvironment:
             or config.julia
             or "julia"
         )
-        # A path with spaces is one word; anything else may carry options (`julia +1.10`).
-        return [text] if Path(text).is_file() else shlex.split(text) or ["julia"]
+        return _words(text)
 
     def folder(self) -> Path | None:
         """The folder of the project: the user's, or the one that `install` fills."""
@@ -134,8 +153,35 @@ class JuliaEnvironment:
         own = load_config().projects.get(self.project)
         named = os.environ.get(_variable(self, "PROJECT")) or (own and own.folder)
         if named:
-            return Path(named).expanduser()
+            return Path(named).expanduser().absolute()
         return user_data_path("samestep") / "julia" / self.project
+
+    def _manifest_file(self, folder: Path) -> Path | None:
+        """Since Julia 1.10.8 a project may keep a manifest for each Julia, read first."""
+        major, minor, *_ = *_numbers(julia_version(tuple(self.program())) or ""), 0, 0
+        own = f"Manifest-v{major}.{minor}.toml"
+        for name in (f"Julia{own}", own, "JuliaManifest.toml", "Manifest.toml"):
+            if (folder / name).is_file():
+                return folder / name
+        return None
+
+
+def _words(text: str) -> list[str]:
+    """A program with its options (`julia +1.10`), or a path, in which a space is a space.
+
+    Workers start in a folder of their own, so a relative path is made absolute.
+    """
+    try:
+        words = [text] if Path(text).expanduser().is_file() else shlex.split(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{PROGRAM}: {text}: is no command ({str(error).lower()}); write a path, or a program "
+            "and its options"
+        ) from None
+    program, *options = words or ["julia"]
+    if os.sep in program:
+        program = str(Path(program).expanduser().absolute())
+    return [program, *options]
 
 
 @cache
@@ -165,17 +211,14 @@ def _numbers(version: str) -> Version:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def _manifest_file(folder: Path) -> Path | None:
-    for name in ("JuliaManifest.toml", "Manifest.toml"):
-        if (folder / name).is_file():
-            return folder / name
-    # Since Julia 1.11 a project may keep one manifest for each Julia.
-    return next(iter(sorted(folder.glob("Manifest-v*.toml"))), None)
+def _is_compatible(installed: Version, wanted: Version) -> bool:
+    """As in Pkg's [compat]: up to the next change of the leftmost number that is not 0."""
+    fixed = 1 if wanted[:1] > (0,) else 2
+    return installed >= wanted and installed[:fixed] == wanted[:fixed]
 
 
-def _manifest(folder: Path) -> dict[str, str]:
+def _manifest(file: Path | None) -> dict[str, str]:
     """Package -> version, of both formats that Pkg has written."""
-    file = _manifest_file(folder)
     if file is None:
         return {}
     try:

@@ -1,5 +1,6 @@
 """Python frameworks run in the interpreter that samestep runs in."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,7 @@ class PythonEnvironment:
 
     def how_to_get(self) -> str:
         """The command that installs what is missing."""
-        requirements = " ".join(f"'{requirement}'" for requirement in self.requires)
-        return f"{sys.executable} -m pip install {requirements}"
+        return shlex.join([sys.executable, "-m", "pip", "install", *self.requires])
 
     def versions(self) -> dict[str, str]:
         """Installed versions, by module (`sklearn`, not `scikit-learn`); nothing is imported."""

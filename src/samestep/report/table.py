@@ -252,7 +252,7 @@ def stages_view(
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=stage, title_justify="left")
         if side_by_side:
             for framework in stages:
-                table.add_column(plain(framework), ratio=1)
+                table.add_column(plain(framework), ratio=1, overflow="fold")
             table.add_row(*(code_view(texts[stage], lexer) for lexer, texts in stages.values()))
             table.expand = True
             parts.append(table)
