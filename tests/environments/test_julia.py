@@ -285,7 +285,7 @@ def test_relative_places_hold_in_the_workers_own_folder(
     fake_julia: FakeJulia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_julia(
-        commands='for word; do case $word in --project=*) cd "${word#--project=}" && echo *;; esac; done'
+        commands='for w; do case $w in --project=*) cd "${w#--project=}" && echo *;; esac; done'
     )
     write_project(tmp_path / "project")
     elsewhere = tmp_path / "elsewhere"
