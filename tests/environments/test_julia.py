@@ -379,3 +379,12 @@ def test_a_package_of_another_version_will_not_do(installed: str, will_do: bool)
     package = FLUX.model_copy(update={"version": "0.16", "also": ["0.14", "0.15"]})
     assert package.accepts(installed) is will_do
     assert FLUX.model_copy(update={"version": "1.4", "also": []}).accepts("1.9.0")
+
+
+def test_a_julia_that_crashes_on_exceptions_is_not_used(
+    fake_julia: FakeJulia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashing = fake_julia("1.10.8", commands="kill -SEGV $$")
+    monkeypatch.setenv("SAMESTEP_JULIA", str(crashing))
+    assert PLACE.problem() == "Julia 1.10.8 crashes on an exception, so nothing can run in it"
+    assert PLACE.how_to_get().startswith("install Julia 1.10 or later")

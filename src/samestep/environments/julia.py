@@ -89,6 +89,8 @@ class JuliaEnvironment:
             return f"{shlex.join(program)} does not say which Julia it is"
         if _numbers(version) < _numbers(self.julia):
             return f"Julia {version} is too old, {self.julia} is needed"
+        if julia_crashes(tuple(program)):
+            return f"Julia {version} crashes on an exception, so nothing can run in it"
         return None
 
     def how_to_get(self) -> str:
@@ -199,6 +201,25 @@ def julia_version(program: tuple[str, ...]) -> str | None:
         return None
     match = re.search(r"julia version (\d+\.\d+\.\d+\S*)", done.stdout)
     return match.group(1) if match else None
+
+
+@cache
+def julia_crashes(program: tuple[str, ...]) -> bool:
+    """Whether a Julia dies of a signal when it should catch an exception.
+
+    It does where its libunwind is not the one that it was built for: Debian 11's Julia on
+    Debian 12 starts, and dies at the first one.
+    """
+    try:
+        done = subprocess.run(
+            [*program, "--startup-file=no", "-e", "try; [1][rand(2:3)]; catch; end"],
+            capture_output=True,
+            timeout=VERSION_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode < 0
 
 
 def _variable(environment: JuliaEnvironment, what: str) -> str:
