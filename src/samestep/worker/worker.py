@@ -303,12 +303,16 @@ def blas_kernel() -> str:
 
 
 def load_module(name: str, path: str) -> ModuleType:
-    """Import a file as a module; its main part does not run."""
+    """Import a file as a module; its main part does not run.
+
+    It is compiled from its source: Python takes cached bytecode for a file of the same size and
+    the same second, which may be another script.
+    """
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    exec(compile(Path(path).read_bytes(), path, "exec"), module.__dict__)
     return module
 
 
