@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, experiments that are quick to write, and a Julia."""
 
 import os
+import signal
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -155,3 +156,7 @@ def parse_julia(julia: list[str]) -> Iterator[ParseJulia]:
     process.stdin.close()
     process.stdout.close()
     process.wait(timeout=60)
+
+
+# A shell starts background jobs with SIGINT ignored, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
