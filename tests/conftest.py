@@ -1,8 +1,8 @@
 """What all tests share: a cache of their own, experiments that are quick to write, and a Julia."""
 
 import os
-import signal
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
