@@ -4,8 +4,6 @@ An OpenBLAS that is older than the processor falls back on the kernels of an old
 speed or less, and says nothing: a framework then loses a race by its distribution's age.
 """
 
-from pathlib import Path
-
 WIDE_KERNELS = {
     *("Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids", "Excavator"),
 }
@@ -28,15 +26,3 @@ def kernel_warning(kernel: str, flags: set[str]) -> str | None:
         f"its OpenBLAS does not know this processor and uses the slower {kernel} kernels; "
         f"set OPENBLAS_CORETYPE={better} in the environment for a fair race"
     )
-
-
-def processor_flags() -> set[str]:
-    """The instruction sets of this processor, as Linux names them; empty elsewhere."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "flags":
-                return set(value.split())
-    except OSError:
-        pass
-    return set()

@@ -41,15 +41,25 @@ def describe_machine() -> Machine:
     )
 
 
+def processor_flags() -> set[str]:
+    """The instruction sets of this processor, as Linux names them; empty elsewhere."""
+    return set(_cpu_fact("flags").split())
+
+
 def _cpu_model() -> str:
+    return _cpu_fact("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_fact(name: str) -> str:
+    """The first value of that name that Linux tells of its processors; empty if none."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
+            if key.strip() == name and value.strip():
                 return value.strip()
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def _os_name() -> str:

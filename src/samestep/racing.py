@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from samestep.blas import kernel_warning, processor_flags
+from samestep.blas import kernel_warning
 from samestep.catalogue import Framework
 from samestep.codegen import language_of, render_script
 from samestep.launch import Event, Outcome, Settings, run_worker
-from samestep.machine import describe_machine
+from samestep.machine import describe_machine, processor_flags
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof
 from samestep.result import (
