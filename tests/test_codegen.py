@@ -19,7 +19,7 @@ from samestep.datasets import Dataset
 from samestep.errors import BadInput
 from samestep.experiment import Experiment, load_experiment
 from samestep.language import STAGES
-from samestep.layers import parameter_shapes, place_layers
+from samestep.placing import parameter_shapes, place_layers
 from samestep.plan import Plan, make_plan
 
 FRAMEWORKS = find_frameworks()

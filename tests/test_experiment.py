@@ -128,9 +128,9 @@ def test_toml_made_to_break_the_parser(tmp_path: Path, text: str) -> None:
         ('layer = "dense"\nunits = 5', "units = 5", ["model[1].layer: is missing"]),
         (
             '"sgd"',
-            '"adamw"',
+            '"adamx"',
             [
-                "training.optimizer.name: unknown 'adamw'",
+                "training.optimizer.name: unknown 'adamx'",
                 'did you mean "adam"',
                 "sgd, momentum, adam",
             ],

@@ -144,7 +144,7 @@ def test_the_proof_uses_all_rows_of_a_small_data_set() -> None:
 
 def test_the_proof_keeps_the_smaller_last_batch_of_a_large_one() -> None:
     plan = plan_of(name="digits-mlp")
-    assert plan.proof_rows == PROOF_BATCHES * 32 + plan.rows % 32
+    assert plan.proof_rows == PROOF_BATCHES // 3 * 32 + plan.rows % 32
 
 
 def test_plans_leave_no_drafts(own_cache: Path) -> None:
@@ -182,3 +182,27 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(BadInput, match="set XDG_CACHE_HOME to a folder that can be written"):
         plan_of()
+
+
+def test_a_convolution_counts_its_window_in_glorot_uniform() -> None:
+    kernel = draw_weights({"c.kernel": (3, 5, 20, 30)}, np.random.default_rng(0))["c.kernel"]
+    assert kernel.std() == pytest.approx(np.sqrt(2 / (15 * 50)), rel=0.02)
+
+
+def test_the_proof_goes_on_until_the_learning_rate_has_changed() -> None:
+    step = ("name=step", "factor=0.5", "every=7")
+    overrides = [f"training.learning_rate_schedule.{part}" for part in step]
+    assert len(plan_of(*overrides).orders) == 8
+    assert len(plan_of(*overrides, "training.epochs=5").orders) == PROOF_EPOCHS
+
+
+def test_a_batch_of_one_row_has_no_variance(write_experiment: WriteExperiment) -> None:
+    norm = '[[model]]\nlayer = "batch_norm"\nepsilon = 1e-3\nmomentum = 0.9\n[training]'
+    path = write_experiment(('activation = "relu"', "bias = false"), ("[training]", norm))
+    text = path.read_text().replace("batch_size = 4", "batch_size = 13")
+    head, layer, rest = text.split("[[model]]")[0], text.split("[[model]]")[1:], ""
+    # The norm stands between the two dense layers; 105 rows in batches of 13 leave 1.
+    layers = "[[model]]".join(["", layer[0], layer[2].split("[training]")[0], layer[1]])
+    path.write_text(head + layers + rest + "[training]" + text.split("[training]")[1])
+    with pytest.raises(BadInput, match=r"model\[2\] \(batch_norm\): the last batch of 105 rows"):
+        make_plan(load_experiment(str(path)))

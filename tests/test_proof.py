@@ -84,17 +84,18 @@ def observe(plan: Plan, form: Form = EXACT) -> Observation:
     x_test, y_test = reference.held_out_data(plan)
     logits = reference.forward(plan.layers, plan.weights, x_test)
     x, y = reference.first_batch(plan)
-    _, gradients = reference.loss_and_gradients(plan.layers, plan.weights, x, y, form)
-    stepper = reference.Stepper(plan.experiment.training.optimizer, form)
+    batch = reference.loss_and_gradients(plan.layers, plan.weights, x, y, form)
     run = reference.train(plan, form)
+    trained = reference.forward(plan.layers, run.weights, x_test)
     return Observation(
         logits=logits,
         loss=reference.loss_of_logits(logits, y_test, form),
         accuracy=float(np.float32(reference.accuracy_of_logits(logits, y_test))),
-        gradient=gradients,
-        step=stepper.step(plan.weights, gradients),
+        gradient=batch.gradients,
+        step=reference.one_step(plan, batch, form),
         trajectory=run.weights,
         losses=run.losses,
+        trained_loss=reference.loss_of_logits(trained, y_test, form),
         audit=AuditBatches(feed(plan)),
     )
 
@@ -161,6 +162,11 @@ FAULTS: dict[str, tuple[str, str, Callable[[Observation], dict[str, Any]]]] = {
         "trajectory",
         "loss of epoch 2",
         lambda o: {"losses": [o.losses[0], o.losses[1] * (1 + 1e-8), o.losses[2]]},
+    ),
+    "left in training mode": (
+        "trajectory",
+        "test loss after it",
+        lambda o: {"trained_loss": o.trained_loss * (1 + 1e-8)},
     ),
     "an epoch is missing": (
         "trajectory",

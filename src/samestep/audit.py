@@ -27,10 +27,13 @@ class AuditBatches:
     batches: list[list[list[int]]]
     wrong_labels: int = 0
     unknown_rows: int = 0
+    rows: int | None = None
+    """How many rows there were, the first of the training; all of them if None."""
 
 
 def judge_audit(training: Training, rows: int, seen: AuditBatches) -> Audit:
     """Compare what was fed with the schedule; every problem is a sentence."""
+    shown = rows if seen.rows is None else seen.rows
     problems = []
     if len(seen.batches) != AUDIT_EPOCHS:
         problems.append(f"{len(seen.batches)} epochs were trained instead of {AUDIT_EPOCHS}")
@@ -39,10 +42,11 @@ def judge_audit(training: Training, rows: int, seen: AuditBatches) -> Audit:
     if seen.wrong_labels:
         problems.append(f"{seen.wrong_labels} rows came beside another row's label")
     for number, batches in enumerate(seen.batches, start=1):
-        problems += _epoch_problems(training, rows, number, batches)
+        problems += _epoch_problems(training, shown, number, batches)
     if not problems:
         problems = _order_problems(training, seen.batches)
-    return Audit(passed=not problems, problems=problems)
+    part = shown if shown < rows else None
+    return Audit(passed=not problems, problems=problems, rows=part)
 
 
 def expected_sizes(training: Training, rows: int) -> list[int]:

@@ -29,6 +29,7 @@ class Supports(BaseModel):
     layers: list[str] | None = None
     activations: list[str] | None = None
     optimizers: list[str] | None = None
+    learning_rate_schedules: list[str] | None = None
     last_batch: list[str] | None = None
     precision: list[str] | None = None
 
@@ -130,6 +131,11 @@ class Framework:
             ("layer", {layer.layer for layer in experiment.model}, supports.layers),
             ("activation", _activations(experiment), supports.activations),
             ("optimizer", {training.optimizer.name}, supports.optimizers),
+            (
+                "learning-rate schedule",
+                {training.learning_rate_schedule.name},
+                supports.learning_rate_schedules,
+            ),
             ("last_batch", {training.last_batch}, supports.last_batch),
             ("precision", {training.precision}, supports.precision),
         ]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from samestep.errors import BadInput, nearest
-from samestep.layers import AnyLayer
+from samestep.layers import AnyLayer, Epsilon, LayerKind
 
 Precision = Literal["float32", "float64"]
 Shuffle = Literal["each_epoch", "once", "never"]
@@ -19,6 +19,8 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Field(ge=1)]
 
 MAX_FILE_BYTES = 1_000_000
+MAX_STEP_EPOCHS = 200
+"""A proof trains until the learning rate has changed, so that must happen before long."""
 
 
 class Table(BaseModel):
@@ -74,24 +76,110 @@ class Adam(Table):
     learning_rate: Rate
     beta_1: Beta
     beta_2: Beta
-    epsilon: Annotated[float, Field(gt=0, le=1)]
+    epsilon: Epsilon
 
 
-Optimizer = Annotated[Sgd | Momentum | Adam, Field(discriminator="name")]
-OPTIMIZERS: dict[str, type[Table]] = {"sgd": Sgd, "momentum": Momentum, "adam": Adam}
+class AdamW(Table):
+    """Adam, and besides w <- w - learning_rate * weight_decay * w, for every parameter.
+
+    The decay is decoupled from the gradient and multiplied by the scheduled learning rate.
+    Source: Loshchilov and Hutter 2019, Algorithm 2 (https://arxiv.org/abs/1711.05101).
+    """
+
+    name: Literal["adamw"]
+    learning_rate: Rate
+    beta_1: Beta
+    beta_2: Beta
+    epsilon: Epsilon
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+
+
+class RmsProp(Table):
+    """v <- decay * v + (1 - decay) * g^2, then w <- w - learning_rate * g / (sqrt(v) + epsilon).
+
+    v starts at 0 and is not centred. Source: Tieleman and Hinton 2012, lecture 6.5.
+    """
+
+    name: Literal["rmsprop"]
+    learning_rate: Rate
+    decay: Beta
+    epsilon: Epsilon
+
+
+Optimizer = Annotated[Sgd | Momentum | Adam | AdamW | RmsProp, Field(discriminator="name")]
+OPTIMIZERS: dict[str, type[Table]] = {
+    "sgd": Sgd,
+    "momentum": Momentum,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RmsProp,
+}
+
+
+class ConstantRate(Table):
+    """The learning rate stays as it is."""
+
+    name: Literal["constant"]
+
+
+class StepRate(Table):
+    """Every so many epochs the learning rate is multiplied by `factor`."""
+
+    name: Literal["step"]
+    every: Annotated[int, Field(ge=1, le=MAX_STEP_EPOCHS)]
+    factor: Annotated[float, Field(gt=0, le=1)]
+
+
+class CosineRate(Table):
+    """The learning rate falls along half a cosine to `final`, which epoch epochs + 1 would have.
+
+    Source: Loshchilov and Hutter 2017, eq. 5, one period (https://arxiv.org/abs/1608.03983).
+    """
+
+    name: Literal["cosine"]
+    final: Annotated[float, Field(ge=0)]
+
+
+LearningRateSchedule = Annotated[ConstantRate | StepRate | CosineRate, Field(discriminator="name")]
+SCHEDULES: dict[str, type[Table]] = {
+    "constant": ConstantRate,
+    "step": StepRate,
+    "cosine": CosineRate,
+}
+
+
+_KINDS: dict[tuple[str, ...], dict[str, type[Table]]] = {
+    ("training", "optimizer"): OPTIMIZERS,
+    ("training", "learning_rate_schedule"): SCHEDULES,
+}
+"""Tables whose `name` says which keys they have."""
 
 
 class Training(Table):
-    """How the model is trained: loss, optimizer, schedule, precision, seed."""
+    """How the model is trained: loss, optimizer, schedule, precision, seed.
+
+    The learning rate changes between epochs alone, as its schedule says.
+    """
 
     loss: Literal["cross_entropy"]
     optimizer: Optimizer
+    learning_rate_schedule: LearningRateSchedule = ConstantRate(name="constant")
     batch_size: Rows
     epochs: Annotated[int, Field(ge=1, le=1_000_000)]
     shuffle: Shuffle
     last_batch: Literal["keep", "drop"]
     precision: Precision
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="after")
+    def _final_rate_is_lower(self) -> "Training":
+        schedule, rate = self.learning_rate_schedule, self.optimizer.learning_rate
+        if isinstance(schedule, CosineRate) and schedule.final > rate:
+            raise ValueError(
+                f"learning_rate_schedule.final = {schedule.final} is more than the optimizer's "
+                f"learning_rate = {rate}; a cosine schedule falls"
+            )
+        return self
 
 
 class Experiment(Table):
@@ -168,7 +256,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _apply_override(document: dict[str, Any], override: str) -> None:
     """Set one key, `training.epochs=5`, in the parsed document.
 
-    A new `training.optimizer.name` keeps the keys that the new optimizer knows.
+    A new `training.optimizer.name` keeps the keys that the new optimizer knows; so does a
+    new learning-rate schedule.
     """
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
@@ -182,11 +271,10 @@ def _apply_override(document: dict[str, Any], override: str) -> None:
         table[_position(table, parts[-1], override)] = value
         return
     table[parts[-1]] = value
-    if parts == ["training", "optimizer", "name"] and isinstance(value, str):
-        known = OPTIMIZERS.get(value)
-        if known is not None:
-            for stale in set(table) - set(known.model_fields):
-                del table[stale]
+    kinds = _KINDS.get(tuple(parts[:-1]))
+    if kinds is not None and parts[-1] == "name" and isinstance(value, str) and value in kinds:
+        for stale in set(table) - set(kinds[value].model_fields):
+            del table[stale]
 
 
 def _step_into(table: Any, part: str, override: str) -> Any:
@@ -274,11 +362,11 @@ def _known_keys(location: tuple[int | str, ...], document: dict[str, Any]) -> li
             return list(Data.model_fields)
         case ("training",):
             return list(Training.model_fields)
-        case ("training", "optimizer"):
-            return list(OPTIMIZERS[table["name"]].model_fields)
+        case ("training", key):
+            return list(_KINDS["training", str(key)][table["name"]].model_fields)
         case _:
-            union = get_args(AnyLayer)[0]
-            layer = {get_args(c.model_fields["layer"].annotation)[0]: c for c in get_args(union)}
+            layers = get_args(LayerKind)
+            layer = {get_args(c.model_fields["layer"].annotation)[0]: c for c in layers}
             return list(layer[table["layer"]].model_fields)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from samestep import reference
 from samestep.audit import AuditBatches, judge_audit
+from samestep.dropout import judge_dropout
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof, Rung, RungName, Shift
 from samestep.reference import EXACT, Form
@@ -39,7 +40,11 @@ class Observation:
     step: dict[str, Array]
     trajectory: dict[str, Array]
     losses: list[float]
+    trained_loss: float
+    """On the test rows, after the trajectory."""
     audit: AuditBatches
+    dropout_gradient: dict[str, Array] | None = None
+    """As `gradient`, but with dropout at its rate: one sample."""
     rounding: str = ""
     """What the framework rounds in float64, lifted for everything but `rounded_logits`."""
     rounded_logits: Array | None = None
@@ -74,6 +79,12 @@ def judge(plan: Plan, observation: Observation) -> FrameworkProof:
         proof = proof.model_copy(update=explained)
     if observation.rounded_logits is not None:
         proof = name_rounding(plan, observation, proof)
+    if observation.dropout_gradient is not None:
+        dropout = judge_dropout(plan, observation.dropout_gradient)
+        proof = proof.model_copy(update={"dropout": dropout})
+        if not dropout.passed:
+            failed = {"verdict": "different", "departs": "dropout", "message": dropout.problems[0]}
+            proof = proof.model_copy(update=failed)
     if not audit.passed:
         failed = {"verdict": "different", "departs": "audit", "message": audit.problems[0]}
         proof = proof.model_copy(update=failed)
@@ -106,7 +117,7 @@ def climb(plan: Plan, observation: Observation, form: Form) -> Iterator[Rung]:
     yardstick = _Yardstick(plan, form)
     yield _rung("forward", _forward_error(yardstick, observation), observation)
     yield _rung("loss", _loss_error(yardstick, observation), observation)
-    gradient_error = worst_error(observation.gradient, yardstick.gradients)
+    gradient_error = worst_error(observation.gradient, yardstick.batch.gradients)
     yield _rung("gradient", gradient_error, observation)
     yield _rung("step", _step_error(yardstick, observation), observation)
     yield _rung("trajectory", _trajectory_error(yardstick, observation), observation)
@@ -162,17 +173,13 @@ class _Yardstick:
         return _finite(reference.forward(self.plan.layers, self.plan.weights, x))
 
     @cached_property
-    def gradients(self) -> dict[str, Array]:
+    def batch(self) -> reference.Backward:
         x, y = reference.first_batch(self.plan)
-        _, gradients = reference.loss_and_gradients(
-            self.plan.layers, self.plan.weights, x, y, self.form
-        )
-        return gradients
+        return reference.loss_and_gradients(self.plan.layers, self.plan.weights, x, y, self.form)
 
     @cached_property
     def step(self) -> dict[str, Array]:
-        stepper = reference.Stepper(self.plan.experiment.training.optimizer, self.form)
-        return stepper.step(self.plan.weights, self.gradients)
+        return reference.one_step(self.plan, self.batch, self.form)
 
     @cached_property
     def run(self) -> reference.Run:
@@ -239,7 +246,11 @@ def _trajectory_error(yardstick: _Yardstick, observation: Observation) -> Worst:
         (relative_error(np.array(seen), np.array(expected)), f"loss of epoch {number}")
         for number, (seen, expected) in enumerate(pairs, start=1)
     ]
-    return _worst([worst_error(observation.trajectory, run.weights), *losses])
+    x, y = reference.held_out_data(yardstick.plan)
+    logits = reference.forward(yardstick.plan.layers, run.weights, x)
+    expected = np.array(reference.loss_of_logits(logits, y, yardstick.form))
+    trained = (relative_error(np.array(observation.trained_loss), expected), "test loss after it")
+    return _worst([worst_error(observation.trajectory, run.weights), *losses, trained])
 
 
 def _worst(errors: list[Worst]) -> Worst:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from samestep.errors import BadInput
 from samestep.plan import Plan
 
 Status = Literal["done", "failed", "timeout", "killed"]
+Task = Literal["trial", "proof", "curve"]
 Event = dict[str, Any]
 
 WORKERS = {
@@ -93,20 +95,21 @@ def choose_settings(
 
 def run_worker(
     framework: Framework,
-    task: Literal["trial", "proof"],
+    task: Task,
     plan: Plan,
     script: Path,
     settings: Settings,
-    output: Path | None = None,
     stop: threading.Event | None = None,
+    **facts: object,
 ) -> Outcome:
     """Run one worker to its end, whatever that is; no process of its own outlives this call.
 
-    Another thread may set `stop`, which ends the worker and raises Interrupted.
+    `facts` are what the task needs besides, such as the folder for a proof's output. Another
+    thread may set `stop`, which ends the worker and raises Interrupted.
     """
     with tempfile.TemporaryDirectory(prefix="samestep-") as name:
         folder = Path(name)
-        command = _command(framework, task, plan, script, settings, output, folder / "events")
+        command = _command(framework, task, plan, script, settings, folder / "events", facts)
         started = time.monotonic()
         with open(folder / "log", "ab") as log:
             process = subprocess.Popen(
@@ -137,8 +140,8 @@ def _command(
     plan: Plan,
     script: Path,
     settings: Settings,
-    output: Path | None,
     events: Path,
+    more: Mapping[str, object],
 ) -> list[str]:
     facts = {
         "plan": plan.folder.resolve(),
@@ -150,9 +153,8 @@ def _command(
         "device": settings.device,
         "cpus": ",".join(map(str, settings.cpus)),
         "parent": os.getpid(),
+        **more,
     }
-    if output is not None:
-        facts["output"] = output.resolve()
     worker = WORKERS[framework.language]
     words = [f"{key}={value}" for key, value in facts.items()]
     return [*framework.place.command(), str(worker), task, *words]

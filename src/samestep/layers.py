@@ -1,21 +1,35 @@
-"""The layer vocabulary: what a model is made of, its shapes, parameters and FLOPs.
+"""The layer vocabulary: what a model is made of, and what a stranger's file may say of it.
 
-Shapes leave out the batch dimension and are in canonical (row-major) layout.
+Each docstring is the layer's one meaning, whatever a framework calls it or does by default.
 """
 
-from dataclasses import dataclass
-from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from samestep.errors import BadInput
+ActivationName = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "none"]
+"""`leaky_relu` has the slope 0.01 for all that is not above 0, `elu` falls to -1, and `gelu` is
+the exact x * Phi(x) with the normal distribution function, not its tanh approximation."""
 
-Shape = tuple[int, ...]
-ActivationName = Literal["relu", "sigmoid", "tanh", "none"]
+LEAKY_SLOPE = 0.01
 
 MAX_UNITS = 65_536
-MAX_PARAMETERS = 2**28
+MAX_WINDOW = 1024
+
+
+def _as_pair(value: Any) -> Any:
+    """A size for both directions is a pair of equal ones."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_Length = Annotated[int, Field(ge=1, le=MAX_WINDOW)]
+Size = Annotated[tuple[_Length, _Length], BeforeValidator(_as_pair)]
+"""Rows and columns of a window; one number stands for both."""
+
+Units = Annotated[int, Field(ge=1, le=MAX_UNITS)]
+Epsilon = Annotated[float, Field(gt=0, le=1)]
 
 
 class Layer(BaseModel):
@@ -28,8 +42,78 @@ class Dense(Layer):
     """`activation(x @ kernel + bias)`; kernel (in, units), bias (units,)."""
 
     layer: Literal["dense"]
-    units: Annotated[int, Field(ge=1, le=MAX_UNITS)]
+    units: Units
     activation: ActivationName = "none"
+    bias: bool = True
+
+
+class Conv2d(Layer):
+    """`activation(x * kernel + bias)`, a correlation: the kernel is not flipped.
+
+    kernel (rows, columns, in, filters), bias (filters,). With padding "same" the output has
+    ceil(length / stride) rows and columns, and zeros are added on both sides, of an odd number
+    of them one more at the end (below, right), whatever the stride.
+    """
+
+    layer: Literal["conv2d"]
+    filters: Units
+    kernel: Size
+    stride: Size
+    padding: Literal["valid", "same"]
+    activation: ActivationName = "none"
+    bias: bool = True
+
+
+class MaxPool2d(Layer):
+    """The largest value in each window; what does not fill a window is left out."""
+
+    layer: Literal["max_pool2d"]
+    size: Size
+    stride: Size
+
+
+class AvgPool2d(Layer):
+    """The mean of each window; what does not fill a window is left out."""
+
+    layer: Literal["avg_pool2d"]
+    size: Size
+    stride: Size
+
+
+class BatchNorm(Layer):
+    """Each channel (of images) or feature by its mean and variance, then scale and bias.
+
+    In training `(x - mean) / sqrt(variance + epsilon) * scale + bias`, with the biased variance
+    over the batch's rows and places. Evaluation takes running values instead: they start at 0
+    and 1, and a step makes them `momentum * running + (1 - momentum) * batch`, for which the
+    batch's variance is the unbiased one (n - 1).
+    Source: Ioffe and Szegedy 2015, Algorithms 1 and 2 (https://arxiv.org/abs/1502.03167).
+    """
+
+    layer: Literal["batch_norm"]
+    epsilon: Epsilon
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
+class LayerNorm(Layer):
+    """Each row by its own mean and biased variance, then scale and bias of each feature.
+
+    `(x - mean) / sqrt(variance + epsilon) * scale + bias`, in training and evaluation alike.
+    Source: Ba, Kiros and Hinton 2016 (https://arxiv.org/abs/1607.06450).
+    """
+
+    layer: Literal["layer_norm"]
+    epsilon: Epsilon
+
+
+class Dropout(Layer):
+    """In training each value is 0 with probability `rate` and else divided by 1 - rate.
+
+    Nothing happens in evaluation.
+    """
+
+    layer: Literal["dropout"]
+    rate: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Flatten(Layer):
@@ -45,79 +129,7 @@ class Activation(Layer):
     function: ActivationName
 
 
-AnyLayer = Annotated[Dense | Flatten | Activation, Field(discriminator="layer")]
-
-
-@dataclass(frozen=True)
-class PlacedLayer:
-    """A layer in its place in a model: what comes in, what goes out, what it learns.
-
-    `name` is unique in the model (`dense_1`), and so are the parameters' names
-    (`dense_1.kernel`). `flops` counts one row's forward pass, a multiply and an
-    add as two.
-    """
-
-    name: str
-    layer: Dense | Flatten | Activation
-    input_shape: Shape
-    output_shape: Shape
-    parameters: dict[str, Shape]
-    flops: int
-
-
-def place_layers(layers: list[AnyLayer], input_shape: Shape, classes: int) -> list[PlacedLayer]:
-    """Thread the shapes through the model; raise BadInput at the layer that does not fit.
-
-    >>> mlp = [Dense(layer="dense", units=10), Dense(layer="dense", units=3)]
-    >>> [placed.output_shape for placed in place_layers(mlp, (4,), classes=3)]
-    [(10,), (3,)]
-    """
-    placed: list[PlacedLayer] = []
-    counts: dict[str, int] = {}
-    shape = input_shape
-    for position, layer in enumerate(layers, start=1):
-        counts[layer.layer] = counts.get(layer.layer, 0) + 1
-        name = f"{layer.layer}_{counts[layer.layer]}"
-        placed.append(_place(layer, name, position, shape))
-        shape = placed[-1].output_shape
-    _check_output(layers, shape, classes)
-    parameters = sum(prod(s) for layer in placed for s in layer.parameters.values())
-    if parameters > MAX_PARAMETERS:
-        raise BadInput(
-            f"model: {parameters:,} parameters are more than the {MAX_PARAMETERS:,} allowed; "
-            "use fewer units"
-        )
-    return placed
-
-
-def _place(
-    layer: Dense | Flatten | Activation, name: str, position: int, shape: Shape
-) -> PlacedLayer:
-    match layer:
-        case Dense(units=units):
-            if len(shape) != 1:
-                raise BadInput(
-                    f"model[{position}] (dense): takes rows of numbers, but rows of shape {shape} "
-                    'come in; put a layer = "flatten" before it'
-                )
-            parameters = {f"{name}.kernel": (shape[0], units), f"{name}.bias": (units,)}
-            return PlacedLayer(name, layer, shape, (units,), parameters, 2 * shape[0] * units)
-        case Flatten():
-            return PlacedLayer(name, layer, shape, (prod(shape),), {}, 0)
-        case Activation():
-            return PlacedLayer(name, layer, shape, shape, {}, prod(shape))
-
-
-def _check_output(layers: list[AnyLayer], shape: Shape, classes: int) -> None:
-    position = len(layers)
-    last = layers[-1]
-    if shape != (classes,):
-        raise BadInput(
-            f"model[{position}] ({last.layer}): gives rows of shape {shape}, but the data has "
-            f"{classes} classes; the last layer must give one number a class: units = {classes}"
-        )
-
-
-def parameter_shapes(placed: list[PlacedLayer]) -> dict[str, Shape]:
-    """All parameters of a model, in the order of its layers."""
-    return {name: shape for layer in placed for name, shape in layer.parameters.items()}
+LayerKind = (
+    Dense | Conv2d | MaxPool2d | AvgPool2d | BatchNorm | LayerNorm | Dropout | Flatten | Activation
+)
+AnyLayer = Annotated[LayerKind, Field(discriminator="layer")]

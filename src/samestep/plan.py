@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +18,25 @@ from platformdirs import user_cache_path
 
 from samestep.datasets import Dataset, load_dataset
 from samestep.errors import BadInput
-from samestep.experiment import Experiment, Training
-from samestep.layers import PlacedLayer, Shape, parameter_shapes, place_layers
+from samestep.experiment import Experiment, StepRate, Training
+from samestep.layers import BatchNorm
+from samestep.placing import PlacedLayer, Shape, array_shapes, place_layers
 
 PROOF_EPOCHS = 3
-PROOF_BATCHES = 40
-"""A proof trains on at most so many full batches an epoch, and the last, smaller one."""
+PROOF_BATCHES = 120
+PROOF_FLOPS = 2e11
+"""A proof trains on at most so many full batches in all, and on fewer where they cost more."""
 
-FORMAT = 1
+PROOF_TEST_ROWS = 1000
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Plan:
     """One experiment, ready to run: what every script and the reference start from.
 
-    `weights` are float64 and canonical; `orders` (PROOF_EPOCHS, proof_rows) are the row
-    numbers that the proof feeds, epoch by epoch.
+    `weights`, parameters and state, are float64 and canonical; `orders` (epochs, proof_rows)
+    are the row numbers that the proof feeds, epoch by epoch.
     """
 
     experiment: Experiment
@@ -58,6 +62,11 @@ class Plan:
         """Training rows that the proof uses."""
         return int(self.orders.shape[1])
 
+    @property
+    def proof_test_rows(self) -> int:
+        """Test rows that the proof uses."""
+        return min(len(self.dataset.x_test), PROOF_TEST_ROWS)
+
 
 def make_plan(experiment: Experiment) -> Plan:
     """Load the data, draw the weights and the orders, and write them once, by digest."""
@@ -69,9 +78,11 @@ def make_plan(experiment: Experiment) -> Plan:
             'training rows, and last_batch = "drop" leaves no batch; use a smaller one'
         )
     layers = place_layers(experiment.model, dataset.x_train.shape[1:], dataset.classes)
+    _check_batch_norm(layers, len(dataset.x_train), training)
     generator = np.random.default_rng(training.seed)
-    weights = draw_weights(parameter_shapes(layers), generator)
-    orders = draw_orders(_proof_rows(len(dataset.x_train), training), training, generator)
+    weights = draw_weights(array_shapes(layers), generator)
+    flops = sum(layer.flops for layer in layers)
+    orders = draw_orders(proof_rows(len(dataset.x_train), training, flops), training, generator)
     arrays = _plan_arrays(dataset, weights, orders, training)
     digest = _digest(experiment, arrays)
     folder = user_cache_path("samestep") / "plans" / digest[:32]
@@ -83,30 +94,53 @@ def make_plan(experiment: Experiment) -> Plan:
 def draw_weights(
     shapes: dict[str, Shape], generator: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """Kernels by glorot_uniform, biases 0.
+    """Kernels by glorot_uniform, biases and means 0, scales and variances 1.
 
-    Source: Glorot and Bengio 2010, eq. 16: U(-a, a), a = sqrt(6 / (fan_in + fan_out)).
+    Source: Glorot and Bengio 2010, eq. 16: U(-a, a), a = sqrt(6 / (fan_in + fan_out)); the fans
+    of a convolution count its window's places.
     """
     weights: dict[str, NDArray[np.float64]] = {}
     for name, shape in shapes.items():
-        if name.endswith(".bias"):
+        if name.endswith((".bias", ".mean")):
             weights[name] = np.zeros(shape)
-            continue
-        bound = np.sqrt(6.0 / (shape[-2] + shape[-1]))
-        # Rounded to float32, so that a float32 trial and the float64 proof start alike.
-        weights[name] = generator.uniform(-bound, bound, shape).astype(np.float32).astype(float)
+        elif name.endswith((".scale", ".variance")):
+            weights[name] = np.ones(shape)
+        else:
+            bound = np.sqrt(6.0 / (prod(shape[:-2]) * (shape[-2] + shape[-1])))
+            drawn = generator.uniform(-bound, bound, shape)
+            # Rounded to float32, so that a float32 trial and the float64 proof start alike.
+            weights[name] = drawn.astype(np.float32).astype(float)
     return weights
 
 
 def draw_orders(rows: int, training: Training, generator: np.random.Generator) -> NDArray[np.int64]:
-    """The order of the rows in each of the proof's epochs, (PROOF_EPOCHS, rows)."""
+    """The order of the rows in each of the proof's epochs, (epochs, rows)."""
+    epochs = proof_epochs(training)
     match training.shuffle:
         case "each_epoch":
-            return np.stack([generator.permutation(rows) for _ in range(PROOF_EPOCHS)])
+            return np.stack([generator.permutation(rows) for _ in range(epochs)])
         case "once":
-            return np.tile(generator.permutation(rows), (PROOF_EPOCHS, 1))
+            return np.tile(generator.permutation(rows), (epochs, 1))
         case "never":
-            return np.tile(np.arange(rows), (PROOF_EPOCHS, 1))
+            return np.tile(np.arange(rows), (epochs, 1))
+
+
+def proof_epochs(training: Training) -> int:
+    """How long the proof trains: until the learning rate has changed, if it will."""
+    schedule = training.learning_rate_schedule
+    if isinstance(schedule, StepRate) and schedule.every < training.epochs:
+        return max(PROOF_EPOCHS, schedule.every + 1)
+    return PROOF_EPOCHS
+
+
+def proof_rows(rows: int, training: Training, flops: int) -> int:
+    """Training rows of the proof: whole batches, and as many left over as the training has."""
+    epochs = proof_epochs(training)
+    # A backward pass costs about twice a forward one.
+    affordable = PROOF_FLOPS / max(3 * flops * training.batch_size, 1)
+    batches = max(2, int(min(PROOF_BATCHES, affordable)) // epochs)
+    most = batches * training.batch_size
+    return rows if rows <= most else most + rows % training.batch_size
 
 
 def split_batches(
@@ -119,9 +153,17 @@ def split_batches(
     return cuts
 
 
-def _proof_rows(rows: int, training: Training) -> int:
-    most = PROOF_BATCHES * training.batch_size
-    return rows if rows <= most else most + rows % training.batch_size
+def _check_batch_norm(layers: list[PlacedLayer], rows: int, training: Training) -> None:
+    """A batch that gives a channel one value alone has no variance."""
+    left_over = rows % training.batch_size if training.last_batch == "keep" else 0
+    smallest = left_over or min(training.batch_size, rows)
+    for position, placed in enumerate(layers, start=1):
+        if isinstance(placed.layer, BatchNorm) and smallest * prod(placed.input_shape[:-1]) == 1:
+            raise BadInput(
+                f"model[{position}] (batch_norm): the last batch of {rows} rows in batches of "
+                f"{training.batch_size} has one row, which has no variance; change "
+                'training.batch_size, or set training.last_batch = "drop"'
+            )
 
 
 def _plan_arrays(
@@ -199,6 +241,7 @@ def _facts(arrays: dict[str, NDArray[np.generic]], experiment: Experiment) -> li
     training = experiment.training
     return [
         f"classes = {int(arrays['y_train'].max()) + 1}",
+        f"proof_test_rows = {min(len(arrays['y_test']), PROOF_TEST_ROWS)}",
         f"batch_size = {training.batch_size}",
         f"epochs = {training.epochs}",
         f'shuffle = "{training.shuffle}"',

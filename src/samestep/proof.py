@@ -17,17 +17,20 @@ from pydantic import ValidationError
 from samestep import codegen
 from samestep.audit import AuditBatches
 from samestep.catalogue import Framework
+from samestep.dropout import has_dropout
 from samestep.ladder import Observation, judge
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof
+from samestep.proof_scripts import Sources, render_scripts
 
 PROOF_TIMEOUT = 600.0
 
 OnProgress = Callable[[str, str], None]
 
 _SOURCES = (
-    *("reference.py", "traps.py", "audit.py", "ladder.py", "proof.py", "proof_record.py"),
+    *("reference/*.py", "traps.py", "audit.py", "dropout.py", "ladder.py"),
+    *("proof.py", "proof_record.py", "proof_scripts.py", "placing.py"),
     *("worker/worker.py", "worker/worker.jl", "launch.py", "plan.py"),
 )
 """Our own part in a proof: a change in any of these makes every saved proof void."""
@@ -46,17 +49,16 @@ def prove(
     if reason is not None:
         return FrameworkProof(verdict="unsupported", message=reason)
     try:
-        source = codegen.render_script(framework, plan.experiment, plan)
+        sources = render_scripts(framework, plan)
     except codegen.Unsupported as error:
         return FrameworkProof(verdict="unsupported", message=str(error))
     except jinja2.TemplateError as error:
         return FrameworkProof(verdict="failed", stage="code", message=f"the template: {error}")
-    key = proof_key(plan, framework, source)
+    key = proof_key(plan, framework, sources)
     saved = load_proof(key) if cache else None
     if saved is not None:
         return saved
-    script = write_script(plan, framework, source)
-    proof = _run(plan, framework, script, timeout, stop).model_copy(update={"key": key})
+    proof = _run(plan, framework, sources, timeout, stop).model_copy(update={"key": key})
     # A failure may be the machine's (memory, time), so the next proof tries again.
     if cache and proof.verdict != "failed":
         save_proof(proof)
@@ -107,12 +109,13 @@ def write_script(plan: Plan, framework: Framework, source: str) -> Path:
     return script
 
 
-def proof_key(plan: Plan, framework: Framework, source: str) -> str:
-    """SHA-256 over the script, the shim, the plan, the versions and our own part."""
-    parts = [source.encode(), framework.shim.read_bytes(), plan.digest.encode()]
+def proof_key(plan: Plan, framework: Framework, sources: Sources) -> str:
+    """SHA-256 over the scripts, the shim, the plan, the versions and our own part."""
+    parts = [repr(sources).encode(), framework.shim.read_bytes(), plan.digest.encode()]
     parts.append(framework.place.fingerprint().encode())
     parts.append(repr(sorted(framework.entry.environment.items())).encode())
-    parts += [(Path(__file__).parent / name).read_bytes() for name in _SOURCES]
+    own = Path(__file__).parent
+    parts += [file.read_bytes() for name in _SOURCES for file in sorted(own.glob(name))]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
@@ -153,12 +156,23 @@ def _write_whole(file: Path, text: str) -> None:
 
 
 def _run(
-    plan: Plan, framework: Framework, script: Path, timeout: float, stop: Event | None
+    plan: Plan, framework: Framework, sources: Sources, timeout: float, stop: Event | None
 ) -> FrameworkProof:
     settings = Settings(threads=1, precision="float64", device="cpu", cpus=(), timeout=timeout)
+    script, ladder, audit = (
+        write_script(plan, framework, source).resolve()
+        for source in (sources.raced, sources.ladder, sources.audit)
+    )
     with tempfile.TemporaryDirectory(prefix="samestep-proof-") as folder:
-        output = Path(folder)
-        outcome = run_worker(framework, "proof", plan, script, settings, output, stop)
+        output = Path(folder).resolve()
+        outcome = run_worker(
+            *(framework, "proof", plan, script, settings, stop),
+            output=output,
+            ladder_script=ladder,
+            audit_script=audit,
+            audit_rows=sources.audit_rows,
+            dropout=int(has_dropout(plan)),
+        )
         if outcome.status != "done":
             return FrameworkProof(
                 verdict="failed", stage=outcome.stage, message=outcome.message or outcome.status
@@ -197,8 +211,12 @@ def read_observation(outcome: Outcome, folder: Path) -> Observation:
         step=arrays.get("step", {}),
         trajectory=arrays.get("trajectory", {}),
         losses=[float(loss) for loss in values["trajectory_losses"]],
+        trained_loss=float(values["trained_loss"]),
+        dropout_gradient=arrays.get("dropout"),
         rounding=str(values.get("rounding", "")),
         rounded_logits=arrays.get("rounded_logits", {}).get(""),
-        audit=AuditBatches(audit["batches"], audit["wrong_labels"], audit["unknown_rows"]),
+        audit=AuditBatches(
+            audit["batches"], audit["wrong_labels"], audit["unknown_rows"], audit["rows"]
+        ),
         dtypes=dtypes,
     )

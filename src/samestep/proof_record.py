@@ -36,6 +36,15 @@ class Audit(Record):
 
     passed: bool
     problems: list[str] = Field(default_factory=list)
+    rows: int | None = None
+    """How many rows it fed, the first of the training; all of them if None."""
+
+
+class DropoutCheck(Record):
+    """Whether one training step shows dropout as the experiment says, by its statistics."""
+
+    passed: bool
+    problems: list[str] = Field(default_factory=list)
 
 
 class Shift(Record):
@@ -54,7 +63,7 @@ class FrameworkProof(Record):
 
     `rungs` are the errors against the experiment's own meaning; `rungs_with_causes`
     those against the reference with `causes` switched on (verdict `equivalent` alone).
-    `departs` is the first rung that departs, or "audit".
+    `departs` is the first rung that departs, or "dropout", or "audit".
     """
 
     verdict: ProofVerdict
@@ -63,6 +72,7 @@ class FrameworkProof(Record):
     causes: list[str] = Field(default_factory=list)
     shift: Shift | None = None
     audit: Audit | None = None
+    dropout: DropoutCheck | None = None
     departs: str | None = None
     stage: str = ""
     message: str = ""

@@ -15,16 +15,33 @@ def _always(experiment: Experiment) -> bool:
     return True
 
 
-def _adam(experiment: Experiment) -> bool:
-    return experiment.training.optimizer.name == "adam"
+def _adam_family(experiment: Experiment) -> bool:
+    return experiment.training.optimizer.name in ("adam", "adamw")
+
+
+def _adamw(experiment: Experiment) -> bool:
+    return experiment.training.optimizer.name == "adamw"
+
+
+def _rmsprop(experiment: Experiment) -> bool:
+    return experiment.training.optimizer.name == "rmsprop"
 
 
 def _momentum(experiment: Experiment) -> bool:
     return experiment.training.optimizer.name == "momentum"
 
 
-def _has_dense(experiment: Experiment) -> bool:
-    return any(layer.layer == "dense" for layer in experiment.model)
+def _has(*kinds: str) -> Callable[[Experiment], bool]:
+    """Whether there is a layer of one of these kinds."""
+    return lambda experiment: any(layer.layer in kinds for layer in experiment.model)
+
+
+def _activates(name: str) -> Callable[[Experiment], bool]:
+    """Whether some layer ends in this function."""
+    return lambda experiment: any(
+        name in (getattr(layer, "activation", None), getattr(layer, "function", None))
+        for layer in experiment.model
+    )
 
 
 def _keeps_tail(experiment: Experiment) -> bool:
@@ -72,7 +89,7 @@ TRAPS: tuple[Trap, ...] = (
         neutralised="Not in the framework's own optimizer; the proof names it and says how far "
         "it moves the result.",
         variant="epsilon_hat",
-        applies=_adam,
+        applies=_adam_family,
     ),
     Trap(
         name="float32 beta powers in Adam",
@@ -93,7 +110,7 @@ TRAPS: tuple[Trap, ...] = (
         neutralised="Not in the framework's own optimizer; the proof names it and says how far "
         "it moves the result.",
         variant="float32_powers",
-        applies=_adam,
+        applies=_adam_family,
     ),
     Trap(
         name="float32 momentum",
@@ -130,7 +147,8 @@ TRAPS: tuple[Trap, ...] = (
             "knet": "inside",
             "julia": "outside",
         },
-        neutralised="The learning rate is constant in every experiment.",
+        neutralised="Not in the framework's own optimizer; with a schedule the proof names it and "
+        "says how far it moves the result.",
         variant="rate_inside",
         applies=_momentum,
     ),
@@ -211,7 +229,7 @@ TRAPS: tuple[Trap, ...] = (
         },
         neutralised="Shims transpose to (in, out); the forward rung catches a square kernel "
         "that was not.",
-        applies=_has_dense,
+        applies=_has("dense"),
     ),
     Trap(
         name="labels",
@@ -250,7 +268,7 @@ TRAPS: tuple[Trap, ...] = (
         },
         neutralised="Scripts name glorot_uniform and zero biases; a trial and the proof start "
         "from the plan's weights.",
-        applies=_has_dense,
+        applies=_has("dense"),
     ),
     Trap(
         name="replayed shuffle",
@@ -326,6 +344,180 @@ TRAPS: tuple[Trap, ...] = (
         },
         neutralised="Shims switch 64 bits on for the proof. Keras's rule on PyTorch and JAX is "
         "lifted for it and named as a cause with its size; keras-torch refuses float64.",
+    ),
+    Trap(
+        name="RMSprop epsilon in the root",
+        what="RMSprop divides by sqrt(v + epsilon) instead of sqrt(v) + epsilon.",
+        behaviours={
+            "keras": "in the root",
+            "torch": "beside the root",
+            "flax": "in the root by default (Optax, eps_in_sqrt=True)",
+            "numpy": "beside the root",
+            "flux": "beside the root",
+            "julia": "beside the root",
+        },
+        neutralised="Scripts set the place where it can be set; else the proof names it and says "
+        "how far it moves the result.",
+        variant="epsilon_in_root",
+        applies=_rmsprop,
+    ),
+    Trap(
+        name="coupled weight decay",
+        what="Weight decay is added to the gradient, and so scaled by Adam, instead of being "
+        "taken from the weights beside it; or it is not multiplied by the learning rate.",
+        behaviours={
+            "torch": "AdamW decouples, 0.01 by default; Adam(weight_decay=...) couples",
+            "keras": "AdamW decouples, weight_decay 0.004 by default",
+            "flax": "optax.adamw decouples, weight_decay 1e-4 by default",
+            "flux": "AdamW decouples; multiplied by the rate since Optimisers 0.4 (couple = true)",
+        },
+        neutralised="Scripts name the decoupled form and its value; the step rung catches the "
+        "other.",
+        applies=_adamw,
+    ),
+    Trap(
+        name="biased running variance",
+        what="Batch norm's running variance takes in the batch's biased variance (n) instead of "
+        "the unbiased one (n - 1) of the paper's Algorithm 2.",
+        behaviours={
+            "keras": "biased",
+            "torch": "unbiased",
+            "flax": "biased",
+            "numpy": "unbiased",
+            "flux": "unbiased",
+            "julia": "unbiased",
+        },
+        neutralised="Not in the framework's own layer; the proof names it and says how far it "
+        "moves the result.",
+        variant="biased_running_variance",
+        applies=_has("batch_norm"),
+    ),
+    Trap(
+        name="batch norm's momentum",
+        what="Momentum is the share of the old running value that is kept, or the share of the "
+        "new one that comes in.",
+        behaviours={
+            "torch": "comes in, 0.1 by default",
+            "keras": "is kept, 0.99 by default",
+            "flax": "is kept, 0.99 by default",
+            "flux": "comes in, 0.1 by default",
+            "knet": "comes in, 0.1 by default",
+        },
+        neutralised="Scripts convert it; the trajectory rung compares the running values.",
+        applies=_has("batch_norm"),
+    ),
+    Trap(
+        name="epsilon of normalisation",
+        what="Batch norm and layer norm have different epsilons by default, in the root or beside "
+        "it.",
+        behaviours={
+            "torch": "1e-5",
+            "keras": "1e-3",
+            "flax": "batch norm 1e-5, layer norm 1e-6",
+            "flux": "1e-5",
+            "knet": "1e-5",
+        },
+        neutralised="Scripts write it out; the forward rung catches another.",
+        applies=_has("batch_norm", "layer_norm"),
+    ),
+    Trap(
+        name="same padding",
+        what="Where an odd number of zeros is needed, they are more at the end or at the start; "
+        "with a stride, they are as many as the stride needs or as the kernel has.",
+        behaviours={
+            "keras": 'more at the end, as many as the stride needs (padding="same")',
+            "torch": 'padding="same" refuses strides; a number pads both sides alike',
+            "flax": 'more at the end, as many as the stride needs (padding="SAME", the default)',
+            "flux": "SamePad() asks for what the kernel has; a tuple pads each side",
+            "knet": "a number pads both sides alike",
+        },
+        neutralised="Scripts pad by numbers where the framework has another meaning; the forward "
+        "rung catches a shift.",
+        applies=_has("conv2d"),
+    ),
+    Trap(
+        name="flipped kernel",
+        what="A convolution turns its kernel round; deep learning's usual correlation does not.",
+        behaviours={
+            "torch": "not flipped",
+            "keras": "not flipped",
+            "flax": "not flipped",
+            "flux": "Conv flips, CrossCor does not",
+            "knet": "conv4 flips by default, mode = 1 does not",
+        },
+        neutralised="Shims turn the weights round, which trains the same model; the forward rung "
+        "catches one that was not.",
+        applies=_has("conv2d"),
+    ),
+    Trap(
+        name="order of flattening",
+        what="Images are flattened channels first or channels last, so that the dense layer "
+        "after them has its rows in another order.",
+        behaviours={
+            "torch": "channels first (N, C, H, W)",
+            "keras": "channels last",
+            "flax": "channels last",
+            "flux": "(W, H, C, N), column-major: as PyTorch",
+            "knet": "(W, H, C, N), column-major: as PyTorch",
+        },
+        neutralised="Shims reorder the kernel's rows; the forward rung catches one that was not.",
+        applies=_has("flatten"),
+    ),
+    Trap(
+        name="leaky relu's slope at 0",
+        what="At 0 exactly, which every black patch of an image gives, the slope is 1 or the leak.",
+        behaviours={
+            "torch": "the leak",
+            "keras-tensorflow": "the leak",
+            "keras-jax": "1",
+            "keras-torch": "the leak",
+            "flax": "1",
+            "numpy": "the leak",
+        },
+        neutralised="Not in the framework's own function; the proof names it and says how far it "
+        "moves the result.",
+        variant="leaky_slope_at_zero",
+        applies=_activates("leaky_relu"),
+    ),
+    Trap(
+        name="leaky relu's leak",
+        what="The slope below 0 differs by default.",
+        behaviours={
+            "torch": "0.01",
+            "keras": "0.3 as a layer, 0.2 as a function",
+            "flax": "0.01",
+            "flux": "0.01",
+        },
+        neutralised="Scripts write 0.01 where it is not the default; the forward rung catches "
+        "another.",
+        applies=_activates("leaky_relu"),
+    ),
+    Trap(
+        name="GELU by tanh",
+        what="GELU is the exact x * Phi(x), or its tanh approximation, which is off by up to 5e-4.",
+        behaviours={
+            "torch": "exact by default",
+            "keras": "the approximation only if asked for",
+            "flax": "the approximation by default",
+            "flux": "the approximation (gelu); gelu_erf is exact",
+        },
+        neutralised="Scripts ask for the exact one; the forward rung catches the other.",
+        applies=_activates("gelu"),
+    ),
+    Trap(
+        name="dropout's scaling",
+        what="The rate is that of dropping or of keeping, what stays is scaled in training, in "
+        "evaluation or not at all, or dropout is active in evaluation.",
+        behaviours={
+            "torch": "drops p, scales in training",
+            "keras": "drops rate, scales in training",
+            "flax": "drops rate, scales in training; on unless the model is set to eval",
+            "flux": "drops p, scales in training; on inside a gradient alone",
+            "knet": "drops p, scales in training; on inside a gradient alone",
+        },
+        neutralised="The proof climbs with the rate at 0, evaluates with it on, and checks one "
+        "step with it by its statistics.",
+        applies=_has("dropout"),
     ),
     Trap(
         name="TF32 and threads",

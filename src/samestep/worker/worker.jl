@@ -7,7 +7,7 @@
 
 module Worker
 
-using LinearAlgebra, Libdl
+using LinearAlgebra, Libdl, Mmap
 
 const FLUSH_NANOSECONDS = 250_000_000
 const AUDIT_EPOCHS = 3
@@ -154,11 +154,13 @@ end
 
 const DTYPES = Dict("float32" => Float32, "float64" => Float64, "int64" => Int64)
 
+# An array, mapped from its file, which must not be written to.
 function array(plan::Plan, name::String)
     entry = last(plan.arrays[findfirst(pair -> first(pair) == name, plan.arrays)])
-    result = Array{DTYPES[entry["dtype"]]}(undef, reverse(entry["shape"])...)
-    read!(joinpath(plan.folder, entry["file"]), result)
-    return result
+    type = Array{DTYPES[entry["dtype"]],length(entry["shape"])}
+    return open(joinpath(plan.folder, entry["file"])) do file
+        Mmap.mmap(file, type, Tuple(reverse(entry["shape"])))
+    end
 end
 
 function weights(plan::Plan)
@@ -187,22 +189,14 @@ end
 
 function load_framework(job, precision, events, stage)
     (script, shim), seconds = timed(stage, "import") do
-        shim = Module(:Shim)
-        script = Module(:Script)
-        # A bare module has no `include` and no `eval` of its own.
-        for target in (shim, script)
-            Core.eval(target, :(eval(code) = Core.eval($target, code)))
-            Core.eval(target, :(include(path) = Base.include($target, path)))
-        end
-        Base.include(shim, job["shim"])
+        shim = load_module(:Shim, job["shim"])
         Base.invokelatest(
             shim.configure,
             parse(Int, job["threads"]),
             DTYPES[precision],
             job["device"],
         )
-        Base.include(script, job["script"])
-        (script, shim)
+        (load_script(job["script"]), shim)
     end
     say(
         events,
@@ -214,6 +208,17 @@ function load_framework(job, precision, events, stage)
         blas_kernel = blas_kernel(),
     )
     return script, shim
+end
+
+load_script(path) = load_module(:Script, path)
+
+function load_module(name, path)
+    target = Module(name)
+    # A bare module has no `include` and no `eval` of its own.
+    Core.eval(target, :(eval(code) = Core.eval($target, code)))
+    Core.eval(target, :(include(path) = Base.include($target, path)))
+    Base.include(target, path)
+    return target
 end
 
 function blas_threads()
@@ -271,58 +276,95 @@ function run_trial(script, shim, plan, job, events, stage)
     say(events, "memory"; peak_bytes = peak_bytes())
 end
 
+# Train once and evaluate on the test rows after every epoch; no time is taken.
+function run_curve(script, shim, plan, job, events, stage)
+    x_test, y_test = array(plan, "x_test"), array(plan, "y_test")
+    stage.name = "train"
+    data = script.prepare(array(plan, "x_train"), array(plan, "y_train"))
+    model = fresh_model(script, shim, plan)
+    script.train(model, data, plan.facts["epochs"], (epoch, loss) -> begin
+        test_loss, test_accuracy = script.evaluate(model, x_test, y_test)
+        facts = (n = epoch, loss = loss, test_loss = test_loss, test_accuracy = test_accuracy)
+        say(events, "point"; facts...)
+    end)
+    shim.sync(model)
+end
+
 function run_proof(script, shim, plan, job, events, stage)
-    x_test, y_test = Float64.(array(plan, "x_test")), array(plan, "y_test")
+    test_rows = 1:plan.facts["proof_test_rows"]
+    x_test = Float64.(first_rows(array(plan, "x_test"), test_rows))
+    y_test = array(plan, "y_test")[test_rows]
     # Row numbers count from 0 in a plan and from 1 in Julia; a column is an epoch.
     orders = array(plan, "orders") .+ 1
     rows = size(orders, 1)
     x = Float64.(first_rows(array(plan, "x_train"), 1:rows))
     y = array(plan, "y_train")[1:rows]
     output = Output(job["output"], events, 0)
-    fresh_model() = shim.set_weights(script.build(), weights(plan))
-
     timed(stage, "forward") do
-        write_array(output, "logits", shim.logits(script, fresh_model(), x_test))
+        write_array(output, "logits", shim.logits(script, fresh_model(script, shim, plan), x_test))
     end
     timed(stage, "loss") do
-        loss, accuracy = script.evaluate(fresh_model(), x_test, y_test)
+        loss, accuracy = script.evaluate(fresh_model(script, shim, plan), x_test, y_test)
         say(events, "value"; name = "loss", value = loss)
         say(events, "value"; name = "accuracy", value = accuracy)
     end
     batch = orders[1:min(end, plan.facts["batch_size"]), 1]
     one_batch = (first_rows(x, batch), y[batch], reshape(1:length(batch), :, 1))
+    ladder = script
+    if job["dropout"] == "1"
+        timed(stage, "dropout") do
+            model = fresh_model(script, shim, plan)
+            data = shim.batches(script, model, one_batch..., schedule(plan))
+            write_arrays(output, "dropout", shim.gradients(script, model, data))
+        end
+        # From here to the audit, the same script with nothing dropped.
+        ladder = load_script(job["ladder_script"])
+    end
+    # What was loaded just now is newer than this function.
+    Base.invokelatest(climb, ladder, shim, plan, x, y, orders, one_batch, x_test, y_test, output, stage)
+    audited = job["audit_script"] == job["script"] ? script : load_script(job["audit_script"])
+    timed(stage, "audit") do
+        Base.invokelatest(audit, audited, shim, plan, parse(Int, job["audit_rows"]), events)
+    end
+end
+
+fresh_model(script, shim, plan) = shim.set_weights(script.build(), weights(plan))
+
+# The rungs on which a model is trained.
+function climb(script, shim, plan, x, y, orders, one_batch, x_test, y_test, output, stage)
     timed(stage, "gradient") do
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         data = shim.batches(script, model, one_batch..., schedule(plan))
         write_arrays(output, "gradient", shim.gradients(script, model, data))
     end
     timed(stage, "step") do
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         data = shim.batches(script, model, one_batch..., schedule(plan))
         script.train(model, data, 1, (epoch, loss) -> nothing)
         write_arrays(output, "step", shim.get_weights(model))
     end
     timed(stage, "trajectory") do
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         data = shim.batches(script, model, x, y, orders, schedule(plan))
         losses = Float64[]
         script.train(model, data, size(orders, 2), (epoch, loss) -> push!(losses, loss))
-        say(events, "value"; name = "trajectory_losses", value = losses)
+        say(output.events, "value"; name = "trajectory_losses", value = losses)
         write_arrays(output, "trajectory", shim.get_weights(model))
+        loss = first(script.evaluate(model, x_test, y_test))
+        say(output.events, "value"; name = "trained_loss", value = loss)
     end
-    timed(() -> audit(script, shim, plan, events), stage, "audit")
 end
 
 first_rows(x, rows) = x[ntuple(_ -> Colon(), ndims(x) - 1)..., rows]
 
 # Send rows that carry their own number through the raced pipeline; note what arrives.
-function audit(script, shim, plan, events)
-    x, y = array(plan, "x_train"), array(plan, "y_train")
-    rows = length(y)
-    tags = zeros(Float64, size(x))
+function audit(script, shim, plan, rows, events)
+    x, y = array(plan, "x_train"), array(plan, "y_train")[1:rows]
+    tags = zeros(Float64, size(x)[1:end-1]..., rows)
     reshape(tags, :, rows)[1, :] .= (0:rows-1) ./ rows
     model = script.build()
-    model = shim.set_weights(model, weights(plan))
+    # The model may not be the plan's, but it is in the proof's precision after this.
+    model = shim.set_weights(model, shim.get_weights(model))
     observed = shim.observe(script, model, script.prepare(tags, y), AUDIT_EPOCHS)
     wrong_labels = unknown_rows = 0
     batches = Vector{Vector{Vector{Int}}}()
@@ -345,6 +387,7 @@ function audit(script, shim, plan, events)
         batches = batches,
         wrong_labels = wrong_labels,
         unknown_rows = unknown_rows,
+        rows = rows,
     )
 end
 
@@ -436,9 +479,9 @@ function main(arguments)
         BLAS.set_num_threads(parse(Int, job["threads"]))
         count_compile_time()
         plan = Plan(job["plan"])
-        precision = task == "trial" ? job["precision"] : "float64"
+        precision = task == "proof" ? "float64" : job["precision"]
         script, shim = load_framework(job, precision, events, stage)
-        run = task == "trial" ? run_trial : run_proof
+        run = Dict("trial" => run_trial, "proof" => run_proof, "curve" => run_curve)[task]
         # The script is newer than this function, so it is called in the latest world.
         Base.invokelatest(run, script, shim, plan, job, events, stage)
     catch problem

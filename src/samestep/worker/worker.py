@@ -27,6 +27,7 @@ import numpy as np
 
 FLUSH_SECONDS = 0.25
 AUDIT_EPOCHS = 3
+SCRIPT = "samestep_script"
 
 
 class Events:
@@ -86,15 +87,16 @@ class Plan:
             self._content = tomllib.load(file)
         self.schedule = {key: self._content[key] for key in ("batch_size", "shuffle", "last_batch")}
         self.epochs: int = self._content["epochs"]
+        self.proof_test_rows: int = self._content["proof_test_rows"]
 
     def array(self, name: str) -> np.ndarray:
-        """One array, read into memory."""
+        """One array, mapped from its file; what is written to it stays in this process."""
         entry = self._content["arrays"][name]
-        flat = np.fromfile(self._folder / entry["file"], dtype=np.dtype(entry["dtype"]))
-        return flat.reshape(entry["shape"])
+        path, dtype, shape = self._folder / entry["file"], entry["dtype"], tuple(entry["shape"])
+        return np.asarray(np.memmap(path, dtype=dtype, mode="c", shape=shape))
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The initial weights by parameter name, in the model's order."""
+        """The initial weights and state by name, in the model's order."""
         names = [name for name in self._content["arrays"] if name.startswith("weights/")]
         return {name.removeprefix("weights/"): self.array(name) for name in names}
 
@@ -109,7 +111,8 @@ def main(arguments: list[str]) -> int:
     events = Events(job["events"])
     stage = Stage()
     try:
-        {"trial": run_trial, "proof": run_proof}[task](job, events, stage)
+        tasks = {"trial": run_trial, "proof": run_proof, "curve": run_curve}
+        tasks[task](job, events, stage)
     except BaseException as error:
         events.say(
             "error",
@@ -165,85 +168,123 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
     events.say("memory", peak_bytes=peak_bytes())
 
 
+def run_curve(job: dict[str, str], events: Events, stage: Stage) -> None:
+    """Train once and evaluate on the test rows after every epoch; no time is taken."""
+    plan = Plan(job["plan"])
+    x_test, y_test = plan.array("x_test"), plan.array("y_test")
+    script, shim = load_framework(job, job["precision"], events, stage)
+    stage.name = "train"
+    data = script.prepare(plan.array("x_train"), plan.array("y_train"))
+    model = script.build()
+    shim.set_weights(model, plan.weights())
+    # A script may hold what it trains apart from the model until the end.
+    current = shim.follow(script, model) if hasattr(shim, "follow") else lambda: model
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        test_loss, test_accuracy = script.evaluate(current(), x_test, y_test)
+        test = {"test_loss": float(test_loss), "test_accuracy": float(test_accuracy)}
+        events.say("point", n=epoch, loss=float(loss), **test)
+
+    script.train(model, data, plan.epochs, on_epoch)
+    shim.sync(model)
+
+
 def run_proof(job: dict[str, str], events: Events, stage: Stage) -> None:
     """Do what the ladder asks for, in float64, and hand the numbers over unjudged."""
     plan = Plan(job["plan"])
-    x_test, y_test = plan.array("x_test").astype(np.float64), plan.array("y_test")
+    x_test = plan.array("x_test")[: plan.proof_test_rows].astype(np.float64)
+    y_test = plan.array("y_test")[: plan.proof_test_rows]
     orders = plan.array("orders")
     rows = orders.shape[1]
     x, y = plan.array("x_train")[:rows].astype(np.float64), plan.array("y_train")[:rows]
     script, shim = load_framework(job, "float64", events, stage)
     output = Output(Path(job["output"]), events)
 
-    def fresh_model() -> Any:
-        model = script.build()
-        shim.set_weights(model, plan.weights())
-        return model
-
     with stage.timed("forward"):
-        lift_rounding(shim, fresh_model(), x_test, output)
-        model = fresh_model()
-        output.array("logits", shim.logits(model, x_test))
+        lift_rounding(script, shim, fresh_model(script, shim, plan), x_test, output)
+        model = fresh_model(script, shim, plan)
+        output.array("logits", shim.logits(script, model, x_test))
     with stage.timed("loss"):
         loss, accuracy = script.evaluate(model, x_test, y_test)
         output.value("loss", float(loss))
         output.value("accuracy", float(accuracy))
     first = orders[0][: plan.schedule["batch_size"]]
     one_batch = (x[first], y[first], np.arange(len(first))[np.newaxis])
+    if int(job["dropout"]):
+        with stage.timed("dropout"):
+            model = fresh_model(script, shim, plan)
+            data = shim.batches(script, model, *one_batch, plan.schedule)
+            output.arrays("dropout", shim.gradients(script, model, data))
+        # From here to the audit, the same script with nothing dropped.
+        script = load_module(SCRIPT, job["ladder_script"])
     with stage.timed("gradient"):
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         data = shim.batches(script, model, *one_batch, plan.schedule)
         output.arrays("gradient", shim.gradients(script, model, data))
     with stage.timed("step"):
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         data = shim.batches(script, model, *one_batch, plan.schedule)
         script.train(model, data, 1, lambda epoch, loss: None)
         output.arrays("step", shim.get_weights(model))
     with stage.timed("trajectory"):
-        model = fresh_model()
+        model = fresh_model(script, shim, plan)
         losses: list[float] = []
         data = shim.batches(script, model, x, y, orders, plan.schedule)
         script.train(model, data, len(orders), lambda epoch, loss: losses.append(float(loss)))
         output.value("trajectory_losses", losses)
         output.arrays("trajectory", shim.get_weights(model))
+        output.value("trained_loss", float(script.evaluate(model, x_test, y_test)[0]))
     with stage.timed("audit"):
-        audit(plan, script, shim, events)
+        script = load_module(SCRIPT, job["audit_script"])
+        audit(plan, int(job["audit_rows"]), script, shim, events)
 
 
-def lift_rounding(shim: ModuleType, model: Any, x: np.ndarray, output: "Output") -> None:
+def fresh_model(script: ModuleType, shim: ModuleType, plan: Plan) -> Any:
+    """A model with the plan's weights."""
+    model = script.build()
+    shim.set_weights(model, plan.weights())
+    return model
+
+
+def lift_rounding(
+    script: ModuleType, shim: ModuleType, model: Any, x: np.ndarray, output: "Output"
+) -> None:
     """Lift what a framework rounds in float64, and hand over its logits from before."""
     if not hasattr(shim, "lift_rounding"):
         return
-    logits = shim.logits(model, x)
+    logits = shim.logits(script, model, x)
     name = shim.lift_rounding()
     if name is not None:
         output.value("rounding", name)
         output.array("rounded_logits", logits)
 
 
-def audit(plan: Plan, script: ModuleType, shim: ModuleType, events: Events) -> None:
+def audit(plan: Plan, rows: int, script: ModuleType, shim: ModuleType, events: Events) -> None:
     """Send rows that carry their own number through the raced pipeline; note what arrives."""
-    x, y = plan.array("x_train"), plan.array("y_train")
+    x, y = plan.array("x_train")[:rows], plan.array("y_train")[:rows]
     tags = np.zeros(x.shape)
     # Row i carries i / N, well inside what float32 tells apart up to 2**23 rows.
-    tags.reshape(len(x), -1)[:, 0] = np.arange(len(x)) / len(x)
+    tags.reshape(rows, -1)[:, 0] = np.arange(rows) / rows
     model = script.build()
-    shim.set_weights(model, plan.weights())
+    # The model may not be the plan's, but it is in the proof's precision after this.
+    shim.set_weights(model, shim.get_weights(model))
     observed = shim.observe(script, model, script.prepare(tags, y), AUDIT_EPOCHS)
     wrong_labels = unknown_rows = 0
     batches: list[list[list[int]]] = []
     for epoch in observed:
         batches.append([])
         for batch_x, batch_y in epoch:
-            tag = np.asarray(batch_x, dtype=np.float64).reshape(len(batch_x), -1)[:, 0] * len(x)
+            tag = np.asarray(batch_x, dtype=np.float64).reshape(len(batch_x), -1)[:, 0] * rows
             ids = np.rint(tag).astype(int)
-            known = (np.abs(tag - ids) < 0.25) & (ids >= 0) & (ids < len(x))
+            known = (np.abs(tag - ids) < 0.25) & (ids >= 0) & (ids < rows)
             labels = np.asarray(batch_y).reshape(len(batch_y), -1)
             labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
             unknown_rows += int((~known).sum())
             wrong_labels += int((labels[known] != y[ids[known]]).sum())
             batches[-1].append(ids.tolist())
-    events.say("audit", batches=batches, wrong_labels=wrong_labels, unknown_rows=unknown_rows)
+    events.say(
+        "audit", batches=batches, wrong_labels=wrong_labels, unknown_rows=unknown_rows, rows=rows
+    )
 
 
 class Output:
@@ -281,7 +322,7 @@ def load_framework(
     with stage.timed("import") as seconds:
         shim = load_module("samestep_shim", job["shim"])
         shim.configure(int(job["threads"]), precision, job["device"])
-        script = load_module("samestep_script", job["script"])
+        script = load_module(SCRIPT, job["script"])
     events.say(
         "ready",
         versions=shim.version(),

@@ -58,7 +58,7 @@ def batches(
     return x[orders[0]], y[orders[0]]
 
 
-def logits(model: Any, x: np.ndarray) -> np.ndarray:
+def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The model's outputs in evaluation mode."""
     return np.asarray(model(x))
 

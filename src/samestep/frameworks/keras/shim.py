@@ -84,7 +84,7 @@ def batches(
     return adapter if _takes_one_object(script, schedule) else (adapter, None)
 
 
-def logits(model: Any, x: np.ndarray) -> np.ndarray:
+def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The model's outputs in evaluation mode."""
     return np.asarray(model.predict(x, verbose=0))
 

@@ -46,11 +46,9 @@ def batches(
     return x[orders[0]], y[orders[0]]
 
 
-def logits(model: Any, x: np.ndarray) -> np.ndarray:
-    """The outputs before the softmax, by the forward pass of the script's own module."""
-    import sys
-
-    return np.asarray(sys.modules["samestep_script"].forward(model, x)[-1])
+def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
+    """The outputs before the softmax, by the script's own forward pass."""
+    return np.asarray(script.forward(model, x)[-1])
 
 
 def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:

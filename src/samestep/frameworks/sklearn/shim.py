@@ -57,7 +57,7 @@ def batches(
     return x[orders[0]], y[orders[0]]
 
 
-def logits(model: Any, x: np.ndarray) -> np.ndarray:
+def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The outputs before the softmax."""
     activation = model.out_activation_
     model.out_activation_ = "identity"

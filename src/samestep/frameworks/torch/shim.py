@@ -53,7 +53,7 @@ def batches(
     return DataLoader(dataset, batch_sampler=_PlannedBatches(orders, schedule))
 
 
-def logits(model: Any, x: np.ndarray) -> np.ndarray:
+def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The model's outputs in evaluation mode."""
     model.eval()
     with torch.no_grad():

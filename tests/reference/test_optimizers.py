@@ -1,4 +1,4 @@
-"""The reference against finite differences, steps worked by hand, and torch in float64."""
+"""Optimizers, schedules and the loss: steps worked by hand, and torch in float64."""
 
 import math
 from dataclasses import fields, replace
@@ -6,20 +6,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from samestep.experiment import Adam, Experiment, Momentum, Sgd, load_experiment
-from samestep.layers import Activation, Dense, Flatten, parameter_shapes, place_layers
+from samestep.experiment import (
+    Adam,
+    AdamW,
+    ConstantRate,
+    CosineRate,
+    LearningRateSchedule,
+    Momentum,
+    Optimizer,
+    RmsProp,
+    Sgd,
+    StepRate,
+    load_experiment,
+)
+from samestep.layers import Dense
+from samestep.placing import place_layers
 from samestep.plan import Plan, make_plan, split_batches
 from samestep.reference import (
-    CLIP,
     Form,
     Stepper,
-    accuracy_of_logits,
-    forward,
+    learning_rate,
     loss_and_gradients,
-    loss_of_logits,
     proof_data,
     train,
 )
@@ -27,92 +35,52 @@ from samestep.traps import TRAPS, form_with, variants
 
 SGD = Sgd(name="sgd", learning_rate=0.5)
 MOMENTUM = Momentum(name="momentum", learning_rate=0.1, momentum=0.9)
+ADAMW = AdamW(
+    name="adamw", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.5
+)
+RMSPROP = RmsProp(name="rmsprop", learning_rate=0.1, decay=0.9, epsilon=1e-3)
 ADAM = Adam(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
 
-activations = st.sampled_from(["relu", "sigmoid", "tanh", "none"])
+MLP = """[
+    { layer = "dense", units = 6, activation = "tanh" },
+    { layer = "dense", units = 3 },
+]"""
+ALL_LAYERS = """[
+    { layer = "dense", units = 6, activation = "leaky_relu" },
+    { layer = "batch_norm", epsilon = 1e-3, momentum = 0.9 },
+    { layer = "dense", units = 3 },
+]"""
 
 
-def small_plan(tmp_path: Path, optimizer: str, shuffle: str = "each_epoch") -> Plan:
-    return make_plan(small_experiment(tmp_path, optimizer, shuffle))
-
-
-def small_experiment(folder: Path, optimizer: str, shuffle: str = "each_epoch") -> Experiment:
+def small_plan(
+    folder: Path, optimizer: str, *, layers: str = MLP, schedule: str = '{ name = "constant" }'
+) -> Plan:
     file = folder / "small.toml"
     file.write_text(f"""
 title = "Small"
 data = {{ name = "iris", test = 45, standardize = true, rows = 33 }}
-model = [{{ layer = "dense", units = 6, activation = "tanh" }}, {{ layer = "dense", units = 3 }}]
+model = {layers}
 [training]
 loss = "cross_entropy"
 optimizer = {{ {optimizer} }}
 batch_size = 5
 epochs = 3
-shuffle = "{shuffle}"
+learning_rate_schedule = {schedule}
+shuffle = "each_epoch"
 last_batch = "keep"
 precision = "float32"
 seed = 0
 """)
-    return load_experiment(str(file))
-
-
-@given(
-    rows=st.integers(1, 5),
-    shape=st.lists(st.integers(1, 3), min_size=1, max_size=3),
-    widths=st.lists(st.integers(1, 4), max_size=2),
-    classes=st.integers(2, 4),
-    names=st.tuples(activations, activations, activations),
-    seed=st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=80, deadline=None)
-def test_gradients_are_the_slopes_of_the_loss(
-    rows: int,
-    shape: list[int],
-    widths: list[int],
-    classes: int,
-    names: tuple[str, str, str],
-    seed: int,
-) -> None:
-    layers: list[Dense | Flatten | Activation] = [Flatten(layer="flatten")]
-    for width, name in zip(widths, names, strict=False):
-        layers.append(Dense(layer="dense", units=width, activation=name))  # type: ignore[arg-type]
-    layers.append(Activation(layer="activation", function=names[2]))  # type: ignore[arg-type]
-    layers.append(Dense(layer="dense", units=classes))
-    placed = place_layers(layers, tuple(shape), classes)
-    generator = np.random.default_rng(seed)
-    weights = {n: generator.normal(size=s) for n, s in parameter_shapes(placed).items()}
-    x, y = generator.normal(size=(rows, *shape)), generator.integers(0, classes, rows)
-    loss, gradients = loss_and_gradients(placed, weights, x, y)
-    assert loss == pytest.approx(loss_of_logits(forward(placed, weights, x), y))
-    assert list(gradients) == list(weights)
-    direction = {n: generator.normal(size=w.shape) for n, w in weights.items()}
-
-    def moved(distance: float) -> float:
-        there = {n: w + distance * direction[n] for n, w in weights.items()}
-        return loss_and_gradients(placed, there, x, y)[0]
-
-    step = 1e-6
-    slope = (moved(step) - moved(-step)) / (2 * step)
-    kinks = abs(moved(step) + moved(-step) - 2 * loss)
-    expected = sum(float((gradients[n] * direction[n]).sum()) for n in weights)
-    # A relu's kink within the step shows as a second difference far above its usual square.
-    if kinks < 1e-9:
-        assert slope == pytest.approx(expected, rel=1e-5, abs=1e-6)
-
-
-def test_cross_entropy_by_hand() -> None:
-    logits, y = np.log([[1.0, 3.0], [2.0, 2.0]]), np.array([1, 0])
-    assert loss_of_logits(logits, y) == pytest.approx(-(math.log(0.75) + math.log(0.5)) / 2)
-    assert accuracy_of_logits(logits, y) == 1.0
-    assert loss_of_logits(np.array([[1000.0, -1000.0]]), np.array([1])) == 2000.0
+    return make_plan(load_experiment(str(file)))
 
 
 def test_a_clipped_softmax_is_flat_beyond_the_clip() -> None:
     placed = place_layers([Dense(layer="dense", units=2)], (1,), 2)
     weights = {"dense_1.kernel": np.array([[50.0, -50.0]]), "dense_1.bias": np.zeros(2)}
     form = Form(clipped_softmax=True)
-    loss, gradients = loss_and_gradients(placed, weights, np.ones((1, 1)), np.array([1]), form)
-    assert loss == pytest.approx(-math.log(CLIP))
-    assert not gradients["dense_1.kernel"].any()
+    batch = loss_and_gradients(placed, weights, np.ones((1, 1)), np.array([1]), form)
+    assert batch.loss == pytest.approx(-math.log(1e-7))
+    assert not batch.gradients["dense_1.kernel"].any()
 
 
 @pytest.mark.parametrize(
@@ -127,6 +95,9 @@ def test_a_clipped_softmax_is_flat_beyond_the_clip() -> None:
             [0.8, 0.8 - 0.1 * (0.8999999761581421 * 2 + 4)],
         ),
         (ADAM, Form(), [1 - 1e-3 * 2 / (2 + 1e-8)]),
+        (ADAMW, Form(), [1 - 1e-3 * (2 / (2 + 1e-8) + 0.5 * 1)]),
+        (RMSPROP, Form(), [1 - 0.1 * 2 / (math.sqrt(0.1 * 4) + 1e-3)]),
+        (RMSPROP, Form(epsilon_in_root=True), [1 - 0.1 * 2 / math.sqrt(0.1 * 4 + 1e-3)]),
         (ADAM, Form(epsilon_hat=True), [1 - 1e-3 * 2 / (2 + 1e-8 / math.sqrt(0.001))]),
         (
             ADAM,
@@ -142,7 +113,7 @@ def test_a_clipped_softmax_is_flat_beyond_the_clip() -> None:
         ),
     ],
 )
-def test_steps_by_hand(optimizer: Sgd | Momentum | Adam, form: Form, expected: list[float]) -> None:
+def test_steps_by_hand(optimizer: Optimizer, form: Form, expected: list[float]) -> None:
     stepper = Stepper(optimizer, form)
     weights = {"w": np.array([1.0])}
     for gradient, value in zip([2.0, 4.0], expected, strict=False):
@@ -176,10 +147,35 @@ def test_a_constant_rate_may_stand_inside_or_outside_the_buffer(tmp_path: Path) 
 def test_epoch_loss_is_weighted_by_rows(tmp_path: Path) -> None:
     plan = small_plan(tmp_path, 'name = "sgd", learning_rate = 1e-9')
     x, y = proof_data(plan)
-    whole = loss_and_gradients(plan.layers, plan.weights, x, y)[0]
+    whole = loss_and_gradients(plan.layers, plan.weights, x, y).loss
     assert train(plan).losses == pytest.approx([whole] * 3, rel=1e-6)
     by_batches = train(plan, Form(batch_mean_loss=True)).losses
     assert by_batches[0] != pytest.approx(whole, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (ConstantRate(name="constant"), [0.4, 0.4, 0.4, 0.4]),
+        (StepRate(name="step", every=2, factor=0.5), [0.4, 0.4, 0.2, 0.2]),
+        (
+            CosineRate(name="cosine", final=0.0),
+            [0.4, 0.2 + 0.2 * math.sqrt(0.5), 0.2, 0.2 - 0.2 * math.sqrt(0.5)],
+        ),
+    ],
+)
+def test_learning_rates_by_hand(schedule: LearningRateSchedule, expected: list[float]) -> None:
+    rates = [learning_rate(schedule, 0.4, epoch, 4) for epoch in range(4)]
+    assert rates == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_rate_inside_the_buffer_departs_once_the_rate_changes(tmp_path: Path) -> None:
+    momentum = 'name = "momentum", learning_rate = 0.05, momentum = 0.9'
+    schedule = '{ name = "step", every = 1, factor = 0.5 }'
+    plan = small_plan(tmp_path, momentum, schedule=schedule)
+    inside, outside = train(plan, Form(rate_inside=True)), train(plan)
+    first = next(iter(outside.weights))
+    assert np.abs(inside.weights[first] - outside.weights[first]).max() > 1e-3
 
 
 def test_every_form_belongs_to_a_trap_and_moves_something(tmp_path: Path) -> None:
@@ -187,10 +183,13 @@ def test_every_form_belongs_to_a_trap_and_moves_something(tmp_path: Path) -> Non
     for optimizer in (
         'name = "momentum", learning_rate = 0.3, momentum = 0.9',
         'name = "adam", learning_rate = 0.3, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8',
+        'name = "rmsprop", learning_rate = 0.3, decay = 0.9, epsilon = 1e-8',
     ):
-        plan = small_plan(tmp_path, optimizer)
-        # Weights far out, so that some rows lie beyond the clip.
-        far = replace(plan, weights={n: 30 * w for n, w in plan.weights.items()})
+        plan = small_plan(tmp_path, optimizer, layers=ALL_LAYERS)
+        # Weights far out, so that some rows lie beyond the clip; and a unit that starts at 0.
+        kernels = {n: 8 * w for n, w in plan.weights.items() if n.endswith(".kernel")}
+        kernels["dense_1.kernel"][:, 0] = 0
+        far = replace(plan, weights=plan.weights | kernels)
         exact = train(far)
         for trap in variants(plan.experiment):
             other = train(far, form_with([trap]))
@@ -204,11 +203,22 @@ def test_every_form_belongs_to_a_trap_and_moves_something(tmp_path: Path) -> Non
         'name = "sgd", learning_rate = 0.1',
         'name = "momentum", learning_rate = 0.05, momentum = 0.9',
         'name = "adam", learning_rate = 1e-2, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8',
+        'name = "adamw", learning_rate = 1e-2, beta_1 = 0.9, beta_2 = 0.99, epsilon = 1e-8, '
+        "weight_decay = 0.1",
+        'name = "rmsprop", learning_rate = 1e-2, decay = 0.9, epsilon = 1e-8',
     ],
 )
-def test_training_is_that_of_torch(tmp_path: Path, optimizer: str) -> None:
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        '{ name = "constant" }',
+        '{ name = "step", every = 1, factor = 0.1 }',
+        '{ name = "cosine", final = 1e-3 }',
+    ],
+)
+def test_training_is_that_of_torch(tmp_path: Path, optimizer: str, schedule: str) -> None:
     torch = pytest.importorskip("torch")
-    plan = small_plan(tmp_path, optimizer)
+    plan = small_plan(tmp_path, optimizer, schedule=schedule)
     x, y = (torch.tensor(array) for array in proof_data(plan))
     parameters = [torch.tensor(w, requires_grad=True) for w in plan.weights.values()]
     chosen = plan.experiment.training.optimizer
@@ -222,6 +232,25 @@ def test_training_is_that_of_torch(tmp_path: Path, optimizer: str) -> None:
             stepper = torch.optim.Adam(
                 parameters, lr=chosen.learning_rate, betas=betas, eps=chosen.epsilon
             )
+        case AdamW():
+            stepper = torch.optim.AdamW(
+                parameters,
+                lr=chosen.learning_rate,
+                betas=(chosen.beta_1, chosen.beta_2),
+                eps=chosen.epsilon,
+                weight_decay=chosen.weight_decay,
+            )
+        case RmsProp():
+            stepper = torch.optim.RMSprop(
+                parameters, lr=chosen.learning_rate, alpha=chosen.decay, eps=chosen.epsilon
+            )
+    match plan.experiment.training.learning_rate_schedule:
+        case StepRate(every=every, factor=factor):
+            scheduler = torch.optim.lr_scheduler.StepLR(stepper, every, factor)
+        case CosineRate(final=final):
+            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(stepper, 3, final)
+        case _:
+            scheduler = torch.optim.lr_scheduler.ConstantLR(stepper, 1.0)
     losses = []
     for order in plan.orders:
         total = 0.0
@@ -233,6 +262,7 @@ def test_training_is_that_of_torch(tmp_path: Path, optimizer: str) -> None:
             loss.backward()
             stepper.step()
             total += loss.item() * len(rows)
+        scheduler.step()
         losses.append(total / len(order))
     run = train(plan)
     assert run.losses == pytest.approx(losses, rel=1e-12)

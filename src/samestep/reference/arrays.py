@@ -1,0 +1,9 @@
+"""The types that all of the reference works on."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Weights = dict[str, Array]
+"""Arrays by canonical name: parameters, and what is in a model's state."""

@@ -1,0 +1,71 @@
+"""The reference trains on a plan, as every script must."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from samestep.plan import Plan, split_batches
+from samestep.reference.arrays import Array, Labels, Weights
+from samestep.reference.form import EXACT, Form
+from samestep.reference.model import Backward, loss_and_gradients
+from samestep.reference.optimizers import Stepper, learning_rate
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training gives: weights and state at its end, and the loss of every epoch."""
+
+    weights: Weights
+    losses: list[float]
+
+
+def train(plan: Plan, form: Form = EXACT) -> Run:
+    """Train on the plan's proof rows in the plan's orders, epoch by epoch."""
+    training = plan.experiment.training
+    x, y = proof_data(plan)
+    stepper = Stepper(training.optimizer, form)
+    weights = plan.weights
+    losses = []
+    epochs = len(plan.orders)
+    for epoch, order in enumerate(plan.orders):
+        stepper.rate = learning_rate(
+            training.learning_rate_schedule, training.optimizer.learning_rate, epoch, epochs
+        )
+        batch_losses, sizes = [], []
+        for rows in split_batches(order, training.batch_size, training.last_batch):
+            batch = loss_and_gradients(plan.layers, weights, x[rows], y[rows], form)
+            weights = stepper.step(weights, batch.gradients) | batch.state
+            batch_losses.append(batch.loss)
+            sizes.append(1 if form.batch_mean_loss else len(rows))
+        losses.append(float(np.average(batch_losses, weights=sizes)))
+    return Run(weights, losses)
+
+
+def one_step(plan: Plan, batch: Backward, form: Form = EXACT) -> Weights:
+    """Weights and state after the first batch."""
+    stepper = Stepper(plan.experiment.training.optimizer, form)
+    return stepper.step(plan.weights, batch.gradients) | batch.state
+
+
+def proof_data(plan: Plan) -> tuple[Array, Labels]:
+    """The training rows of the proof, with the values that a trial sees."""
+    rows = plan.proof_rows
+    return _as_stored(plan, plan.dataset.x_train[:rows]), plan.dataset.y_train[:rows]
+
+
+def held_out_data(plan: Plan) -> tuple[Array, Labels]:
+    """The proof's test rows, with the values that a trial sees."""
+    rows = plan.proof_test_rows
+    return _as_stored(plan, plan.dataset.x_test[:rows]), plan.dataset.y_test[:rows]
+
+
+def first_batch(plan: Plan) -> tuple[Array, Labels]:
+    """The one batch of the gradient and step rungs."""
+    x, y = proof_data(plan)
+    rows = plan.orders[0][: plan.experiment.training.batch_size]
+    return x[rows], y[rows]
+
+
+def _as_stored(plan: Plan, x: Array) -> Array:
+    """Features rounded to the experiment's precision, as the plan's files hold them."""
+    return x.astype(plan.experiment.training.precision).astype(np.float64)
