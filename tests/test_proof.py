@@ -574,7 +574,7 @@ def test_the_shipped_numpy_framework_is_identical_and_remembered(planned: MakePl
     saved = proof.load_proof(first.key)
     assert saved == first
 
-    def no_worker(*arguments: object) -> None:
+    def no_worker(*arguments: object, **facts: object) -> None:
         raise AssertionError("a remembered proof was run again")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -651,7 +651,7 @@ def test_a_worker_that_fails_is_told_with_its_stage(planned: MakePlan, tmp_path:
 def test_output_that_cannot_be_read_is_a_failure(
     planned: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mute(*arguments: object) -> Outcome:
+    def mute(*arguments: object, **facts: object) -> Outcome:
         return Outcome("done", "done", "", [{"event": "done"}], 0.0, 0.0, 0)
 
     monkeypatch.setattr(proof, "run_worker", mute)

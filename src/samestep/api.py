@@ -17,14 +17,20 @@ from samestep.result import Result, check_writable, load_result, save_result
 __all__ = ["Result", "code", "load", "load_result", "prove", "race", "run_proofs"]
 
 
-def load(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment of that name or path, with `KEY=VALUE` overrides."""
-    return load_experiment(str(name), overrides)
+def load(name: str | Path, overrides: Sequence[str] = (), *, small: bool = False) -> Experiment:
+    """The experiment of that name or path, with `KEY=VALUE` overrides, or its quick try."""
+    return load_experiment(str(name), overrides, small=small)
 
 
-def code(experiment: str | Path | Experiment, framework: str, overrides: Sequence[str] = ()) -> str:
+def code(
+    experiment: str | Path | Experiment,
+    framework: str,
+    overrides: Sequence[str] = (),
+    *,
+    small: bool = False,
+) -> str:
     """The experiment as a program in that framework; raise BadInput if it cannot be written."""
-    plan = make_plan(_experiment(experiment, overrides))
+    plan = make_plan(_experiment(experiment, overrides, small))
     try:
         return render_script(named_framework(framework), plan.experiment, plan)
     except Unsupported as reason:
@@ -35,9 +41,11 @@ def prove(
     experiment: str | Path | Experiment,
     frameworks: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
+    *,
+    small: bool = False,
 ) -> Mapping[str, FrameworkProof]:
     """Prove the named frameworks, or all that are installed."""
-    return run_proofs(experiment, frameworks, overrides).proof
+    return run_proofs(experiment, frameworks, overrides, small=small).proof
 
 
 def run_proofs(
@@ -45,6 +53,7 @@ def run_proofs(
     frameworks: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
     *,
+    small: bool = False,
     path: Path | None = None,
     on_proof: Callable[[str, str], None] | None = None,
 ) -> Result:
@@ -52,7 +61,7 @@ def run_proofs(
     if path is not None:
         check_writable(path)
     chosen = choose_frameworks(_names(frameworks))
-    plan = make_plan(_experiment(experiment, overrides))
+    plan = make_plan(_experiment(experiment, overrides, small))
     settings = choose_settings(plan.experiment.training.precision)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
     result = start_result(plan, chosen, proofs, settings, trials=0, seed=0)
@@ -67,6 +76,7 @@ def race(
     frameworks: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
     *,
+    small: bool = False,
     trials: int = 5,
     threads: int | None = None,
     seed: int = 0,
@@ -82,7 +92,7 @@ def race(
     if place is not None:
         check_writable(place)
     chosen = choose_frameworks(_names(frameworks))
-    plan = make_plan(_experiment(experiment, overrides))
+    plan = make_plan(_experiment(experiment, overrides, small))
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
     return run_race(
@@ -97,10 +107,12 @@ def race(
     )
 
 
-def _experiment(experiment: str | Path | Experiment, overrides: Sequence[str]) -> Experiment:
+def _experiment(
+    experiment: str | Path | Experiment, overrides: Sequence[str], small: bool
+) -> Experiment:
     if not isinstance(experiment, Experiment):
-        return load(experiment, overrides)
-    if overrides:
+        return load(experiment, overrides, small=small)
+    if overrides or small:
         raise BadInput("overrides: change a file's keys; this experiment is loaded already")
     return experiment
 

@@ -39,6 +39,9 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=5."),
 ]
+SmallOption = Annotated[
+    bool, typer.Option("--small", help="A quick try: what the experiment's table [small] says.")
+]
 
 
 def main() -> None:
@@ -116,15 +119,17 @@ def code(
         typer.Option("-o", "--output", metavar="DIR", help="Write runnable folders here."),
     ] = None,
     overrides: SetOption = None,
+    small: SmallOption = False,
 ) -> None:
     """Show the experiment's script, side by side by stage, or write folders that run alone."""
     from samestep.writing import show_code, write_folders
 
     names = _split(names) or []
+    chosen = experiment, names, overrides or []
     if output is None:
-        unsupported = show_code(experiment, names, overrides or [], _console(), _console(True))
+        unsupported = show_code(*chosen, _console(), _console(True), small=small)
     else:
-        unsupported = write_folders(experiment, names, overrides or [], output, _console())
+        unsupported = write_folders(*chosen, output, _console(), small=small)
     raise typer.Exit(NO if unsupported else OK)
 
 
@@ -133,6 +138,7 @@ def prove(
     experiment: ExperimentArgument,
     frameworks: FrameworksOption = None,
     overrides: SetOption = None,
+    small: SmallOption = False,
     json: Annotated[Path | None, typer.Option("--json", help="Save the proofs here.")] = None,
 ) -> None:
     """Prove that each framework does the experiment's work, and say where one departs."""
@@ -142,7 +148,12 @@ def prove(
 
     with Live(_console(True)) as live:
         result = run_proofs(
-            experiment, _split(frameworks), overrides or [], path=json, on_proof=live.on_proof
+            experiment,
+            _split(frameworks),
+            overrides or [],
+            small=small,
+            path=json,
+            on_proof=live.on_proof,
         )
     console = _console()
     console.print(result_view(result, console.width))
@@ -156,6 +167,7 @@ def race(
     experiment: ExperimentArgument,
     frameworks: FrameworksOption = None,
     overrides: SetOption = None,
+    small: SmallOption = False,
     trials: Annotated[int, typer.Option(min=1, help="Trials of every framework.")] = 5,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
@@ -179,6 +191,7 @@ def race(
                 experiment,
                 _split(frameworks),
                 overrides or [],
+                small=small,
                 trials=trials,
                 threads=threads,
                 seed=seed,

@@ -1,5 +1,6 @@
 """Experiment x framework -> script: the program a good user would write by hand."""
 
+from math import prod
 from typing import NoReturn
 
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -13,6 +14,9 @@ from samestep.plan import Plan
 from samestep.python_source import PYTHON
 
 TITLE_PUNCTUATION = frozenset(" ,.-+()")
+
+EVALUATION_VALUES = 2**24
+"""A layer's outputs may be so many numbers, 64 MiB in float32, before evaluation goes by parts."""
 
 
 LANGUAGES = {"python": PYTHON, "julia": JULIA}
@@ -54,8 +58,16 @@ def render_script(framework: Framework, experiment: Experiment, plan: Plan) -> s
         input_shape=plan.input_shape,
         classes=plan.dataset.classes,
         options=framework.entry.options,
+        evaluation_rows=evaluation_rows(plan),
         tail=plan.rows % training.batch_size if training.last_batch == "keep" else 0,
     )
+
+
+def evaluation_rows(plan: Plan) -> int:
+    """How many test rows to evaluate at a time; 0 where all fit into memory at once."""
+    widest = max(prod(layer.output_shape) for layer in plan.layers)
+    rows = 1 << max(0, (EVALUATION_VALUES // widest).bit_length() - 1)
+    return 0 if rows >= len(plan.dataset.x_test) else rows
 
 
 def clean_title(title: str) -> str:

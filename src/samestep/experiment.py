@@ -216,10 +216,19 @@ def find_experiment(name: str) -> Path:
     raise BadInput(f"{name}: there is no such file; give a shipped name or the path of a TOML file")
 
 
-def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
-    """Read, override and validate an experiment; raise BadInput in one sentence."""
+def load_experiment(name: str, overrides: Sequence[str] = (), *, small: bool = False) -> Experiment:
+    """Read, override and validate an experiment; raise BadInput in one sentence.
+
+    A file may hold a table `small`, laid out as the whole file is: what it says is said instead
+    for a quick try.
+    """
     path = find_experiment(name)
     document = _read_toml(path)
+    smaller = document.pop("small", None)
+    if small:
+        if not isinstance(smaller, dict):
+            raise BadInput(f"{path}: small: there is no such table, so there is no quick try of it")
+        _merge(document, smaller)
     for override in overrides:
         _apply_override(document, override)
     return validate_experiment(document, where=str(path), folder=path.parent)
@@ -235,6 +244,15 @@ def validate_experiment(document: dict[str, Any], where: str, folder: Path) -> E
         return experiment
     data = experiment.data.model_copy(update={"path": str(folder / experiment.data.path)})
     return experiment.model_copy(update={"data": data})
+
+
+def _merge(document: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Put the changes into the document, table by table."""
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(document.get(key), dict):
+            _merge(document[key], value)
+        else:
+            document[key] = value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

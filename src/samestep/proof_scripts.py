@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from samestep import codegen
 from samestep.catalogue import Framework
-from samestep.codegen import language_of, render_script
 from samestep.layers import Dense, Dropout, Flatten, LayerKind
 from samestep.placing import place_layers
 from samestep.plan import Plan
@@ -26,7 +26,7 @@ class Sources:
 
 def render_scripts(framework: Framework, plan: Plan) -> Sources:
     """Write all scripts of a proof; raise Unsupported with the reason."""
-    raced = render_script(framework, plan.experiment, plan)
+    raced = codegen.render_script(framework, plan.experiment, plan)
     ladder = _render(framework, plan, [_without_dropout(placed.layer) for placed in plan.layers])
     if plan.rows <= plan.proof_rows:
         return Sources(raced, ladder, raced, plan.rows)
@@ -43,7 +43,7 @@ def _render(framework: Framework, plan: Plan, model: list[LayerKind]) -> str:
     """The script of the same experiment with another model."""
     experiment = plan.experiment.model_copy(update={"model": model})
     layers = place_layers(model, plan.input_shape, plan.dataset.classes)
-    return render_script(framework, experiment, replace(plan, layers=layers))
+    return codegen.render_script(framework, experiment, replace(plan, layers=layers))
 
 
 def _without_dropout(layer: LayerKind) -> LayerKind:
@@ -52,7 +52,7 @@ def _without_dropout(layer: LayerKind) -> LayerKind:
 
 def _without_build(framework: Framework, source: str) -> list[str]:
     """All of a script but what its build stage is made of."""
-    build = language_of(framework).stages(source)["build"]
+    build = codegen.language_of(framework).stages(source)["build"]
     blocks = [block for block in build.split("\n\n") if block.strip()]
     for block in blocks:
         source = source.replace(block.strip("\n"), "", 1)

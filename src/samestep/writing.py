@@ -22,10 +22,12 @@ def show_code(
     overrides: Sequence[str],
     console: Console,
     errors: Console,
+    *,
+    small: bool = False,
 ) -> bool:
     """Print the scripts and what they are made of; True if one could not be written."""
     frameworks = [named_framework(name) for name in dict.fromkeys(names)]
-    plan = make_plan(load_experiment(experiment, overrides))
+    plan = make_plan(load_experiment(experiment, overrides, small=small))
     sources: dict[str, str] = {}
     statistics: dict[str, dict[str, tuple[int, int]]] = {}
     stages: dict[str, tuple[str, dict[str, str]]] = {}
@@ -59,13 +61,15 @@ def write_folders(
     overrides: Sequence[str],
     output: Path,
     console: Console,
+    *,
+    small: bool = False,
 ) -> bool:
     """Write one framework into `output`, several each into a folder of their own in it.
 
     True if one could not be written because it cannot express the experiment.
     """
     frameworks = [named_framework(name) for name in dict.fromkeys(names)]
-    plan = make_plan(load_experiment(experiment, overrides))
+    plan = make_plan(load_experiment(experiment, overrides, small=small))
     unsupported = False
     for framework in frameworks:
         folder = output if len(frameworks) == 1 else output / framework.name

@@ -165,7 +165,7 @@ end
 
 function weights(plan::Plan)
     names = [first(pair) for pair in plan.arrays if startswith(first(pair), "weights/")]
-    return [replace(name, "weights/" => "") => array(plan, name) for name in names]
+    return [replace(name, "weights/" => "") => copy(array(plan, name)) for name in names]
 end
 
 schedule(plan::Plan) = (
