@@ -5,6 +5,7 @@ from pathlib import Path
 
 from samestep.catalogue import choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
+from samestep.curves import run_curves
 from samestep.errors import BadInput
 from samestep.experiment import Experiment, load_experiment
 from samestep.launch import TIMEOUT, choose_settings
@@ -12,7 +13,7 @@ from samestep.plan import make_plan
 from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
 from samestep.racing import Progress, run_race, start_result
-from samestep.result import Result, check_writable, load_result, save_result
+from samestep.result import Curve, Result, check_writable, load_result, save_result
 
 __all__ = ["Result", "code", "load", "load_result", "prove", "race", "run_proofs"]
 
@@ -81,13 +82,20 @@ def race(
     threads: int | None = None,
     seed: int = 0,
     timeout: float = TIMEOUT,
+    curve_seeds: int = 0,
     path: str | Path | None = None,
     on_proof: Callable[[str, str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_curve: Callable[[Curve, int, int], None] | None = None,
 ) -> Result:
-    """Prove, then race what is proved; the result is saved at `path` after every trial."""
+    """Prove, then race what is proved; the result is saved at `path` after every trial.
+
+    With `curve_seeds`, learning curves come after the race, in trainings of their own.
+    """
     if trials < 1:
         raise BadInput(f"--trials {trials}: must be 1 or more")
+    if curve_seeds < 0:
+        raise BadInput(f"--curve-seeds {curve_seeds}: must be 1 or more")
     place = None if path is None else Path(path)
     if place is not None:
         check_writable(place)
@@ -95,7 +103,7 @@ def race(
     plan = make_plan(_experiment(experiment, overrides, small))
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
-    return run_race(
+    result = run_race(
         plan,
         chosen,
         proofs,
@@ -105,6 +113,9 @@ def race(
         path=place,
         on_progress=on_progress,
     )
+    if curve_seeds:
+        run_curves(plan, chosen, result, settings, seeds=curve_seeds, path=place, on_curve=on_curve)
+    return result
 
 
 def _experiment(

@@ -173,6 +173,10 @@ def race(
         int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Learning curves too, in trainings of their own.")
+    ] = False,
+    curve_seeds: Annotated[int, typer.Option(min=1, help="With so many seeds.")] = 5,
     json: Annotated[
         Path | None, typer.Option("--json", help="Save the result here, not in results/.")
     ] = None,
@@ -196,9 +200,11 @@ def race(
                 threads=threads,
                 seed=seed,
                 timeout=timeout,
+                curve_seeds=curve_seeds if curves else 0,
                 path=path,
                 on_proof=live.on_proof,
                 on_progress=live.on_trial,
+                on_curve=live.on_curve,
             )
         except KeyboardInterrupt:
             if live.trials:

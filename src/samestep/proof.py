@@ -4,7 +4,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -23,6 +22,7 @@ from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof
 from samestep.proof_scripts import Sources, render_scripts
+from samestep.side_by_side import side_by_side
 
 PROOF_TIMEOUT = 600.0
 
@@ -79,24 +79,19 @@ def prove_all(
     `on_progress` is told each framework's name with "proving" and then its verdict, from
     the threads that prove.
     """
-    stop = Event()
     tell = on_progress or (lambda name, state: None)
+    proofs: dict[str, FrameworkProof] = {}
 
-    def one(framework: Framework) -> FrameworkProof:
+    def one(framework: Framework, stop: Event) -> FrameworkProof:
         tell(framework.name, "proving")
         proof = prove(plan, framework, timeout=timeout, cache=cache, stop=stop)
         tell(framework.name, proof.verdict)
         return proof
 
-    # A worker dies with the thread that started it, so the threads must outlive the workers.
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        try:
-            futures = {pool.submit(one, framework): framework.name for framework in frameworks}
-            proofs = {futures[future]: future.result() for future in as_completed(futures)}
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def note(framework: Framework, proof: FrameworkProof) -> None:
+        proofs[framework.name] = proof
+
+    side_by_side(one, frameworks, note, jobs)
     return {framework.name: proofs[framework.name] for framework in frameworks}
 
 

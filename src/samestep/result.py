@@ -70,6 +70,25 @@ class Trial(Record):
     message: str | None = None
 
 
+class Point(Record):
+    """A model after one epoch of its training."""
+
+    loss: float
+    """Of the epoch, a mean over its batches as they were trained."""
+    test_loss: float
+    test_accuracy: float
+
+
+class Curve(Record):
+    """One training that was evaluated after every epoch; its time is not kept."""
+
+    framework: str
+    seed: int
+    points: list[Point] = []
+    outcome: TrialOutcome
+    message: str | None = None
+
+
 class Range(Record):
     """A median with its 95% interval, which takes more than one trial."""
 
@@ -110,6 +129,8 @@ class RaceSettings(Record):
     precision: str
     seed: int
     trials: int
+    curve_seeds: int = 0
+    """With how many seeds learning curves were taken."""
 
 
 class Result(Record):
@@ -125,6 +146,7 @@ class Result(Record):
     frameworks: dict[str, RacedFramework]
     proof: dict[str, FrameworkProof]
     trials: list[Trial] = []
+    curves: list[Curve] = []
     verdict: list[Row] = []
     unfinished: bool = True
 

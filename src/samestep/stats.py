@@ -75,6 +75,15 @@ def typical(values: Sequence[float]) -> Interval:
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Mean with its 95% t interval, which takes more than one value."""
+    mean = fmean(values)
+    if len(values) < 2:
+        return mean, None, None
+    low, high = _t_interval(values, ALPHA)
+    return mean, low, high
+
+
 def ratio(slower: Blocks, faster: Blocks) -> Interval:
     """Slower over faster, from the blocks that hold both; without one, from the medians."""
     logs = _log_ratios(slower, faster)

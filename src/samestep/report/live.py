@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from samestep.racing import Progress as RaceProgress
 from samestep.report.table import plain
 from samestep.report.text import visible
-from samestep.result import Trial
+from samestep.result import Curve, Trial
 
 
 class Live:
@@ -73,6 +73,22 @@ class Live:
             )
         if trial is not None and (self._progress is None or trial.outcome != "done"):
             self._console.print(plain(_trial_line(progress, trial)), soft_wrap=True)
+
+    def on_curve(self, curve: Curve, done: int, total: int) -> None:
+        """A learning curve is there."""
+        if self._progress is not None:
+            self._progress.update(
+                self._task, description="learning curves", completed=done, total=total
+            )
+        if self._progress is None or curve.outcome != "done":
+            self._console.print(plain(_curve_line(curve, done, total)), soft_wrap=True)
+
+
+def _curve_line(curve: Curve, done: int, total: int) -> str:
+    line = f"curve  {done}/{total}  seed {curve.seed}  {curve.framework}: "
+    if curve.outcome != "done":
+        return f"{line}{curve.outcome}: {curve.message}"
+    return f"{line}accuracy {curve.points[-1].test_accuracy:.4f}"
 
 
 def _trial_line(progress: RaceProgress, trial: Trial) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
+from samestep.report.curves import curves_view, failed_curves
 from samestep.report.text import bytes_text, number_text, visible
 from samestep.result import Range, Result, Row, Trial
 
@@ -56,13 +57,18 @@ def result_view(result: Result, width: int = WIDE) -> Group:
     if result.verdict:
         parts += _ranking(result, width)
         parts += [Text(line, style="dim") for line in _legend(result)]
+    if result.curves:
+        parts += [Text(), curves_view(result), *failed_curves(result)]
     notes = _notes(result)
     if notes.row_count:
         parts += [Text(), notes]
     if result.unfinished:
         done = len(result.trials)
         total = result.settings.trials * sum(_is_proved(p) for p in result.proof.values())
-        parts.append(Text(f"Unfinished: {done} of {total} trials are in this result.", "yellow"))
+        line = f"Unfinished: {done} of {total} trials are in this result"
+        if result.settings.curve_seeds:
+            line += f", and {len(result.curves)} learning curves"
+        parts.append(Text(f"{line}.", "yellow"))
     return Group(*parts)
 
 

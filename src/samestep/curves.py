@@ -1,0 +1,129 @@
+"""Learning curves: trainings of their own, evaluated after every epoch, over several seeds.
+
+Their time is not ranked, so that evaluation never sits inside a timed epoch, and so that
+several may run side by side, each on one core.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from samestep.catalogue import Framework
+from samestep.codegen import language_of, render_script
+from samestep.launch import Outcome, Settings, run_worker
+from samestep.plan import Plan, make_plan
+from samestep.racing import PROVED
+from samestep.result import Curve, Point, Result, TrialOutcome, save_result
+from samestep.side_by_side import side_by_side
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training to come: a framework, and the experiment with one seed."""
+
+    framework: Framework
+    plan: Plan
+
+    @property
+    def seed(self) -> int:
+        """What the initial weights, the orders and a split of the data are drawn by."""
+        return self.plan.experiment.training.seed
+
+
+def run_curves(
+    plan: Plan,
+    frameworks: Sequence[Framework],
+    result: Result,
+    settings: Settings,
+    *,
+    seeds: int,
+    path: Path | None,
+    on_curve: Callable[[Curve, int, int], None] | None = None,
+) -> None:
+    """Train what is proved with so many seeds; every finished curve is in the file at `path`.
+
+    `on_curve` is told each curve, how many are done, and how many there will be.
+    """
+    proved = [f for f in frameworks if result.proof[f.name].verdict in PROVED]
+    plans = [plan_with_seed(plan, number) for number in range(seeds)]
+    tasks = [Task(framework, seeded) for seeded in plans for framework in proved]
+    result.settings.curve_seeds = seeds
+    complete = not result.unfinished
+    result.unfinished = True
+    alone = replace(settings, threads=1, cpus=())
+    tell = on_curve or (lambda curve, done, total: None)
+    with tempfile.TemporaryDirectory(prefix="samestep-curves-") as folder:
+
+        def work(task: Task, stop: Event) -> Curve:
+            return train_one(task, Path(folder), alone, stop)
+
+        def note(task: Task, curve: Curve) -> None:
+            result.curves.append(curve)
+            _save(result, path)
+            tell(curve, len(result.curves), len(tasks))
+
+        side_by_side(work, tasks, note, jobs=settings.threads)
+    result.curves.sort(key=lambda curve: (curve.seed, curve.framework))
+    result.unfinished = not complete
+    _save(result, path)
+
+
+def plan_with_seed(plan: Plan, number: int) -> Plan:
+    """The same experiment with another seed; the plan itself for number 0."""
+    if number == 0:
+        return plan
+    training = plan.experiment.training
+    # Seeds are below 2**32.
+    seeded = training.model_copy(update={"seed": (training.seed + number) % 2**32})
+    return make_plan(plan.experiment.model_copy(update={"training": seeded}))
+
+
+def train_one(task: Task, folder: Path, settings: Settings, stop: Event | None = None) -> Curve:
+    """One training with one seed, in a process of its own."""
+    framework, plan = task.framework, task.plan
+    source = render_script(framework, plan.experiment, plan)
+    script = folder / framework.name / str(task.seed) / f"train{language_of(framework).suffix}"
+    script.parent.mkdir(parents=True)
+    script.write_text(source, encoding="utf-8")
+    outcome = run_worker(framework, "curve", plan, script, settings, stop)
+    return read_curve(outcome, plan.experiment.training.epochs, framework.name, task.seed)
+
+
+def read_curve(outcome: Outcome, epochs: int, framework: str, seed: int) -> Curve:
+    """What a worker's events say; events that do not add up make a failed curve."""
+    try:
+        points = [
+            Point(
+                loss=event["loss"],
+                test_loss=event["test_loss"],
+                test_accuracy=event["test_accuracy"],
+            )
+            for event in outcome.events
+            if event["event"] == "point"
+        ]
+    except (KeyError, ValueError) as error:
+        message = f"the worker's events do not make sense ({str(error).splitlines()[0]})"
+        return Curve(framework=framework, seed=seed, outcome="failed", message=message)
+    state, why = _judge(outcome, points, epochs)
+    return Curve(framework=framework, seed=seed, points=points, outcome=state, message=why)
+
+
+def _judge(outcome: Outcome, points: list[Point], epochs: int) -> tuple[TrialOutcome, str | None]:
+    if outcome.status == "timeout":
+        return "timeout", outcome.message
+    if outcome.status != "done":
+        return "failed", f"{outcome.stage}: {outcome.message}"
+    if len(points) != epochs:
+        return "failed", f"{len(points)} epochs were evaluated, {epochs} were asked for"
+    for number, point in enumerate(points, start=1):
+        if not math.isfinite(point.loss + point.test_loss):
+            return "diverged", f"after epoch {number} a loss is not finite"
+    return "done", None
+
+
+def _save(result: Result, path: Path | None) -> None:
+    if path is not None:
+        save_result(result, path)

@@ -1,0 +1,49 @@
+"""Learning curves on a terminal: where each framework's trainings end, over the seeds."""
+
+from statistics import fmean
+
+from rich.table import Table
+from rich.text import Text
+
+from samestep.report.text import visible
+from samestep.result import Curve, Result
+from samestep.stats import compact_letters, mean_interval, pairs_apart
+
+
+def curves_view(result: Result) -> Table:
+    """Test accuracy and loss after the last epoch; who share a letter cannot be told apart."""
+    finished: dict[str, list[Curve]] = {}
+    for curve in result.curves:
+        if curve.outcome == "done":
+            finished.setdefault(curve.framework, []).append(curve)
+    order = sorted(finished, key=lambda name: -fmean(map(_accuracy, finished[name])))
+    by_seed = {
+        name: {curve.seed: _accuracy(curve) for curve in finished[name] if _accuracy(curve) > 0}
+        for name in order
+    }
+    letters = compact_letters(order, pairs_apart(by_seed))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("after the last epoch", no_wrap=True)
+    for header in ("seeds", "test accuracy", "test loss", "group"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name in order:
+        curves = finished[name]
+        mean, low, high = mean_interval([_accuracy(curve) for curve in curves])
+        spread = "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"
+        loss = fmean(curve.points[-1].test_loss for curve in curves)
+        accuracy = f"{mean:.4f}{spread}"
+        table.add_row(Text(visible(name)), str(len(curves)), accuracy, f"{loss:.4f}", letters[name])
+    return table
+
+
+def failed_curves(result: Result) -> list[Text]:
+    """One line for each training that did not end well."""
+    return [
+        Text(visible(f"{c.framework}, seed {c.seed}: {c.outcome}: {c.message}"), "red")
+        for c in result.curves
+        if c.outcome != "done"
+    ]
+
+
+def _accuracy(curve: Curve) -> float:
+    return curve.points[-1].test_accuracy

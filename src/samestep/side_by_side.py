@@ -1,0 +1,34 @@
+"""Run work in threads, each of which starts one worker at a time."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Event
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def side_by_side(
+    work: Callable[[Item, Event], Answer],
+    items: Iterable[Item],
+    on_done: Callable[[Item, Answer], None],
+    jobs: int | None = None,
+) -> None:
+    """Call work(item, stop) for all items, at most `jobs` at a time, one a core by default.
+
+    `on_done` is called from this thread, in the order in which work ends. If anything raises,
+    `stop` is set, which ends the workers that run, and what has not begun never does.
+    """
+    stop = Event()
+    # A worker dies with the thread that started it, so the threads must outlive the workers.
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        try:
+            futures = {pool.submit(work, item, stop): item for item in items}
+            for future in as_completed(futures):
+                on_done(futures[future], future.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
