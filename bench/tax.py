@@ -1,10 +1,11 @@
 """What samestep costs: the same training in a race, by itself, and written by hand.
 
-For each framework, in one run, fresh processes in random order:
+For each framework, in one run, fresh processes, the three of a repeat one after another in
+random order, because a machine that others use too changes its speed within minutes:
 (a) the steady epoch (the median of epochs 2 and on) in a trial of a race,
 (b) the same generated script by itself,
 (c) the hand-written script of bench/handwritten.
-Prints a/b and a/c, each taken within a repeat: median, lowest and highest. Prints besides the
+Prints a/b and a/c, each taken within a repeat: the median and its 95% interval. Prints besides the
 coordinator's share of a race's CPU time, and the time of `samestep --help`.
 """
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
@@ -27,6 +28,7 @@ from samestep.experiment import load_experiment
 from samestep.launch import WORKERS, Settings, choose_settings, run_worker, worker_environment
 from samestep.plan import Plan, make_plan
 from samestep.standalone import standalone_folder
+from samestep.stats import ratio
 
 HERE = Path(__file__).parent
 HANDWRITTEN = {
@@ -124,17 +126,10 @@ def measure(
             print(f"{name}, {framework.name}: left out, {reason}")
             continue
         folders[framework.name] = folder
-    runs = [
-        (framework, kind)
-        for framework in frameworks
-        if framework.name in folders
-        for kind in ("race", "generated", "handwritten")
-        if kind != "handwritten" or framework.name in HANDWRITTEN
-    ]
+    frameworks = [framework for framework in frameworks if framework.name in folders]
     records: list[dict[str, object]] = []
     for repeat in range(repeats):
-        random.shuffle(runs)
-        for framework, kind in runs:
+        for framework, kind in draw_order(frameworks):
             folder = folders[framework.name]
             if kind == "race":
                 seconds = in_race(framework, plan, folder, settings)
@@ -155,23 +150,33 @@ def measure(
     return records
 
 
+def draw_order(frameworks: list[Framework]) -> Iterator[tuple[Framework, str]]:
+    """One repeat: the frameworks in random order, and so the kinds of each."""
+    for framework in random.sample(frameworks, len(frameworks)):
+        kinds = ["race", "generated"]
+        kinds += ["handwritten"] if framework.name in HANDWRITTEN else []
+        for kind in random.sample(kinds, len(kinds)):
+            yield framework, kind
+
+
 def show(records: list[dict[str, object]]) -> None:
     """One line a framework: steady epoch times, and the ratios taken within a repeat."""
     print(f"{'experiment':12}{'framework':18}{'race (ms)':>10}{'race / alone':>26}", end="")
     print(f"{'race / by hand':>26}")
     for experiment, framework in dict.fromkeys((r["experiment"], r["framework"]) for r in records):
-        times: dict[object, dict[object, float]] = {}
+        times: dict[object, dict[int, float]] = {}
         for r in records:
             if (r["experiment"], r["framework"]) == (experiment, framework):
-                times.setdefault(r["kind"], {})[r["repeat"]] = float(str(r["seconds"]))
+                times.setdefault(r["kind"], {})[int(str(r["repeat"]))] = float(str(r["seconds"]))
         race = times["race"]
         line = f"{experiment:12}{framework:18}{statistics.median(race.values()) * 1e3:10.3f}"
         for kind in ("generated", "handwritten"):
-            ratios = [race[repeat] / seconds for repeat, seconds in times.get(kind, {}).items()]
             text = "-"
-            if ratios:
-                spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
-                text = f"{statistics.median(ratios):.3f} {spread}"
+            if kind in times:
+                middle = ratio(race, times[kind])
+                text = f"{middle.median:.3f}"
+                if middle.low is not None and middle.high is not None:
+                    text += f" [{middle.low:.3f}, {middle.high:.3f}]"
             line += f"{text:>26}"
         print(line)
 
