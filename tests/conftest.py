@@ -12,6 +12,8 @@ import pytest
 from samestep.environments.julia import JuliaEnvironment
 from samestep.errors import BadInput
 
+pytest_plugins = ["data_places"]
+
 EXPERIMENT = """\
 title = "A test"
 [data]
@@ -98,6 +100,22 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     return home
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> Path:
+    """The folder that holds Fashion-MNIST; the test is skipped if it is not here already."""
+    own = os.environ.get("SAMESTEP_DATA", "")
+    for folder in (
+        Path(own or "none") / "fashion-mnist",
+        Path("/usr/share/datasets/fashion-mnist"),
+    ):
+        if folder.is_dir():
+            return folder
+    pytest.skip(
+        "Fashion-MNIST is not here; to get it: apt-get install dataset-fashion-mnist, "
+        "or set SAMESTEP_DATA to a folder that holds it"
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from samestep.config import Config, ProjectConfig, load_config
 from samestep.errors import BadInput
 
 SETTINGS = """\
+data = "~/data"
 julia = "julia +1.10"
 [projects.flux]
 folder = "~/flux"
@@ -41,6 +42,7 @@ def test_without_a_file_nothing_is_set(file: Path) -> None:
 def test_every_key_is_read(file: Path) -> None:
     file.write_text(SETTINGS)
     assert load_config() == Config(
+        data=str(Path.home() / "data"),
         julia="julia +1.10",
         projects={
             "flux": ProjectConfig(folder=str(Path.home() / "flux")),
@@ -52,8 +54,9 @@ def test_every_key_is_read(file: Path) -> None:
 
 
 def test_a_folder_is_relative_to_the_file_that_names_it(file: Path) -> None:
-    file.write_text('[projects.flux]\nfolder = "here/flux"\n')
+    file.write_text('data = "here"\n[projects.flux]\nfolder = "here/flux"\n')
     assert load_config().projects["flux"].folder == str(file.parent / "here" / "flux")
+    assert load_config().data == str(file.parent / "here")
 
 
 def test_a_variable_names_another_file(
@@ -88,6 +91,7 @@ def test_a_named_file_that_is_not_there(
     [
         ('colour = "red"', "colour: extra inputs are not permitted"),
         ("[projects.flux]\nprogram = 'julia'", "projects.flux.program: extra inputs are not"),
+        ("data = ['a']", "data: input should be a valid string"),
         ("julia = 1.10", "julia: input should be a valid string"),
         ('julia = ["julia", "+1.10"]', "julia: input should be a valid string"),
         ('projects = "flux"', "projects: input should be"),
@@ -100,7 +104,7 @@ def test_a_key_that_is_unknown_or_of_the_wrong_type_is_named(
 ) -> None:
     message = problem(file, text)
     assert message.startswith(key)
-    assert message.endswith("; it holds julia, projects.NAME.folder and projects.NAME.julia")
+    assert message.endswith("; it holds data, julia, projects.NAME.folder and projects.NAME.julia")
 
 
 @pytest.mark.parametrize("text", ["julia =", "julia = 'a'\njulia = 'b'", "[projects", "\x00"])

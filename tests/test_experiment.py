@@ -45,6 +45,15 @@ def test_iris_mlp_is_the_network_of_the_2019_study() -> None:
     assert experiment.training.optimizer.learning_rate == 1e-3
 
 
+@pytest.mark.parametrize("name", ["fashion-mnist", "mnist"])
+def test_a_data_set_with_a_test_part_needs_none(
+    write_experiment: WriteExperiment, name: str
+) -> None:
+    data = load_experiment(str(write_experiment(data=f'name = "{name}"', classes=10))).data
+    assert data.has_test_part
+    assert data.test is None
+
+
 def test_data_path_is_relative_to_the_file(write_experiment: WriteExperiment) -> None:
     path = write_experiment(data='path = "mine.csv"\nlabel = "kind"\ntest = 0.3')
     assert load_experiment(str(path)).data.path == str(path.parent / "mine.csv")
@@ -163,6 +172,14 @@ def test_toml_made_to_break_the_parser(tmp_path: Path, text: str) -> None:
         ("rate = 0.1", "rate = -0.1", ["training.optimizer.learning_rate: -0.1 will not do"]),
         ("test = 45", "test = 1.5", ["data.test", "1.5 will not do"]),
         ("test = 45", "test = true", ["data.test", "True will not do"]),
+        ("test = 45", "", ["data.test: is missing; give the test part's share or its number"]),
+        (
+            '"iris"',
+            '"fashion-mnist"',
+            ["data.test: fashion-mnist has a test part of its own; leave it out"],
+        ),
+        ('"iris"', '"fashion"', ["data.name: unknown 'fashion'", 'did you mean "fashion-mnist"']),
+        ('name = "iris"\ntest = 45', "", ["data: give either name (a data set) or path"]),
         ("test = 45", 'test = 45\npath = "a.csv"', ["data: give either name", "path"]),
         ('name = "iris"', 'path = "a.csv"', ["data: path and label"]),
         ('title = "A test"', 'title = ""', ["title: '' will not do"]),

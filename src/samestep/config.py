@@ -1,4 +1,4 @@
-"""The user's own settings: which Julia, and where its projects are."""
+"""The user's own settings: where data lies, which Julia, and where its projects are."""
 
 import os
 import tomllib
@@ -27,6 +27,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    data: str | None = None
+    """A folder that holds the files of data sets."""
     julia: str | None = None
     """The program, with its options if any: `julia +1.10`."""
     projects: dict[str, ProjectConfig] = {}
@@ -54,18 +56,17 @@ def _read(path: Path, modified: int) -> Config:
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
-        known = "julia, projects.NAME.folder and projects.NAME.julia"
+        known = "data, julia, projects.NAME.folder and projects.NAME.julia"
         raise BadInput(f"{path}: {key}: {problem['msg'].lower()}; it holds {known}") from None
     except ValueError as error:
         raise BadInput(f"{path}: is not valid TOML: {error}") from None
-    # A folder is meant relative to the file that names it.
+
+    def placed(folder: str | None) -> str | None:
+        # A folder is meant relative to the file that names it.
+        return folder and str(path.absolute().parent / Path(folder).expanduser())
+
     projects = {
-        name: project.model_copy(
-            update={
-                "folder": project.folder
-                and str(path.absolute().parent / Path(project.folder).expanduser())
-            }
-        )
+        name: project.model_copy(update={"folder": placed(project.folder)})
         for name, project in config.projects.items()
     }
-    return config.model_copy(update={"projects": projects})
+    return config.model_copy(update={"data": placed(config.data), "projects": projects})

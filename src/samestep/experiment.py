@@ -4,9 +4,17 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from samestep.errors import BadInput, nearest
 from samestep.layers import AnyLayer, Epsilon, LayerKind
@@ -32,15 +40,39 @@ class Table(BaseModel):
 class Data(Table):
     """Where the rows come from: a named data set, or a file with a label column."""
 
-    name: Literal["iris", "digits"] | None = None
+    WITH_TEST_PART: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist")
+
+    name: Literal["iris", "digits", "fashion-mnist", "mnist"] | None = None
     path: str | None = None
     label: str | None = None
-    test: (
-        Annotated[float, Field(gt=0, lt=1, strict=True)] | Annotated[int, Field(ge=1, strict=True)]
-    )
+    test: Annotated[
+        Annotated[float, Field(gt=0, lt=1, strict=True)]
+        | Annotated[int, Field(ge=1, strict=True)]
+        | None,
+        Field(validate_default=True),
+    ] = None
     standardize: bool = False
     rows: Rows | None = None
     test_rows: Rows | None = None
+
+    @property
+    def has_test_part(self) -> bool:
+        """Whether the data set comes with a test part of its own."""
+        return self.name in self.WITH_TEST_PART
+
+    @field_validator("test")
+    @classmethod
+    def _test_where_it_is_needed(
+        cls, test: float | int | None, info: ValidationInfo
+    ) -> float | int | None:
+        name = info.data.get("name")
+        source = name or info.data.get("path")
+        if test is not None and name in cls.WITH_TEST_PART:
+            raise ValueError(f"{name} has a test part of its own; leave it out")
+        # Without a source, or with a wrong one, that is what is said.
+        if test is None and source is not None and name not in cls.WITH_TEST_PART:
+            raise ValueError("is missing; give the test part's share or its number of rows")
+        return test
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":

@@ -5,85 +5,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from tiny_data import csv, data_of, problem
 
-from samestep.datasets import _stratified_rows, load_dataset
-from samestep.errors import BadInput
-from samestep.experiment import Data
+from samestep.datasets import load_dataset
 
 GOOD = "a,b,kind\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(20))
-
-
-def data_of(path: Path, label: str = "kind", **more: object) -> Data:
-    return Data.model_validate({"path": str(path), "label": label, "test": 0.3} | more)
-
-
-def csv(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "mine.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def problem(data: Data) -> str:
-    with pytest.raises(BadInput) as caught:
-        load_dataset(data, seed=0)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-def test_iris_is_split_by_classes() -> None:
-    iris = load_dataset(Data(name="iris", test=45), seed=0)
-    assert iris.x_train.shape == (105, 4)
-    assert iris.x_test.shape == (45, 4)
-    assert np.bincount(iris.y_train).tolist() == [35, 35, 35]
-    assert np.bincount(iris.y_test).tolist() == [15, 15, 15]
-    assert iris.classes == 3
-
-
-def test_digits_are_images() -> None:
-    digits = load_dataset(Data(name="digits", test=0.2), seed=0)
-    assert digits.x_train.shape == (1437, 8, 8, 1)
-    assert digits.classes == 10
-
-
-def test_standardize_uses_the_training_rows_alone() -> None:
-    raw = load_dataset(Data(name="iris", test=45), seed=0)
-    iris = load_dataset(Data(name="iris", test=45, standardize=True), seed=0)
-    np.testing.assert_allclose(iris.x_train.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(iris.x_train.std(axis=0), 1)
-    expected = (raw.x_test - raw.x_train.mean(axis=0)) / raw.x_train.std(axis=0)
-    np.testing.assert_allclose(iris.x_test, expected)
-
-
-def test_a_constant_feature_is_shifted_only(tmp_path: Path) -> None:
-    rows = "".join(f"0.1,{i},{i % 2}\n" for i in range(20))
-    dataset = load_dataset(data_of(csv(tmp_path, "a,b,kind\n" + rows), standardize=True), 0)
-    np.testing.assert_allclose(dataset.x_train[:, 0], 0, atol=1e-12)
-
-
-def test_the_seed_decides_the_split() -> None:
-    first, again, other = (load_dataset(Data(name="iris", test=45), s).x_train for s in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_rows_are_taken_by_classes() -> None:
-    iris = load_dataset(Data(name="iris", test=45, rows=104, test_rows=9), seed=0)
-    assert sorted(np.bincount(iris.y_train).tolist()) == [34, 35, 35]
-    assert np.bincount(iris.y_test).tolist() == [3, 3, 3]
-
-
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.data())
-def test_stratified_rows_keep_the_proportions(labels: list[int], data: st.DataObject) -> None:
-    y = np.array(labels)
-    rows = data.draw(st.integers(1, len(y)))
-    chosen = _stratified_rows(y, rows, np.random.default_rng(0))
-    assert len(chosen) == len(set(chosen.tolist())) == rows
-    share = rows / len(y)
-    for label in set(labels):
-        assert abs((y[chosen] == label).sum() - share * (y == label).sum()) <= 2.5
 
 
 def test_csv_parquet_and_npz_give_the_same(tmp_path: Path) -> None:
@@ -153,29 +79,6 @@ def test_a_class_absent_from_training(tmp_path: Path) -> None:
         f"{path}: class 1 has no row in training (labels count from 0 to 2); "
         "renumber the labels, or use more rows"
     )
-
-
-def test_too_few_rows_for_every_class() -> None:
-    assert "has no row in training" in problem(Data(name="iris", test=45, rows=2))
-
-
-def test_more_rows_than_there_are() -> None:
-    assert "data.rows: 106 rows asked for, but training has 105" in problem(
-        Data(name="iris", test=45, rows=106)
-    )
-    assert "data.test_rows: 46 rows asked for, but the test part has 45" in problem(
-        Data(name="iris", test=45, test_rows=46)
-    )
-
-
-def test_test_part_as_large_as_the_data() -> None:
-    assert "iris: cannot be split by classes" in problem(Data(name="iris", test=150))
-
-
-def test_features_too_large_to_standardize(tmp_path: Path) -> None:
-    rows = "".join(f"{(-1) ** i}e308,{i % 2}\n" for i in range(20))
-    data = data_of(csv(tmp_path, "a,kind\n" + rows), standardize=True)
-    assert "data.standardize: features are too large; scale them down" in problem(data)
 
 
 def test_hostile_column_names_are_only_quoted(tmp_path: Path) -> None:
