@@ -1,4 +1,4 @@
-# Time one training script in this fresh process and print its steady epoch time.
+# Time one training script in this fresh process and print its steady epoch time and peak memory.
 #
 # drive.jl generated|handwritten SCRIPT FOLDER EPOCHS key=value..., with the data in FOLDER, the
 # worker whose thread settings hold, `threads`, `cpus`, `shape` (of a row, as Julia reads it) and
@@ -37,10 +37,11 @@ function main()
     if kind == "generated"
         times = generated(x, y)
     else
-        times = run(x, y, epochs, numbers("hidden"), parse(Int, given["batch_size"]))
+        hidden = haskey(given, "hidden") ? (numbers("hidden"),) : ()
+        times = run(x, y, epochs, hidden..., parse(Int, given["batch_size"]))
     end
     @assert length(times) == epochs + 1
-    println("steady ", median(diff(times)[2:end]))
+    println("steady ", median(diff(times)[2:end]), " ", Worker.peak_bytes())
 end
 
 main()

@@ -1,4 +1,4 @@
-"""Time one training script in this fresh process and print its steady epoch time.
+"""Time one training script in this fresh process and print its steady epoch time and peak memory.
 
 `drive.py generated|handwritten SCRIPT FOLDER EPOCHS ARGUMENTS`, where ARGUMENTS is JSON with
 the shim, whose thread settings hold for both, the threads, the cpus, and `run`'s arguments.
@@ -50,7 +50,8 @@ def main(kind, path, folder, epochs, arguments):
         times = script.run(x, y, int(epochs), **arguments["run"])
     assert len(times) == int(epochs) + 1
     seconds = [after - before for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
-    print("steady", statistics.median(seconds[1:]))
+    peak = load("worker", arguments["worker"]).peak_bytes()
+    print("steady", statistics.median(seconds[1:]), peak)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ For each framework, in one run, fresh processes, the three of a repeat one after
 random order, because a machine that others use too changes its speed within minutes:
 (a) the steady epoch (the median of epochs 2 and on) in a trial of a race,
 (b) the same generated script by itself,
-(c) the hand-written script of bench/handwritten.
+(c) the hand-written script of bench/handwritten;
+and the peak memory of all three.
 Prints a/b and a/c, each taken within a repeat: the median and its 95% interval. Prints besides the
 coordinator's share of a race's CPU time, and the time of `samestep --help`.
 """
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
@@ -31,7 +33,18 @@ from samestep.standalone import standalone_folder
 from samestep.stats import ratio
 
 HERE = Path(__file__).parent
-HANDWRITTEN = {
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An experiment, what its hand-written scripts are told, and their names by framework."""
+
+    overrides: list[str]
+    arguments: dict[str, object]
+    handwritten: dict[str, str]
+
+
+MLP = {
     "keras-tensorflow": "keras_fit.py",
     "keras-jax": "keras_fit.py",
     "keras-torch": "keras_fit.py",
@@ -46,9 +59,29 @@ HANDWRITTEN = {
     "knet": "knet_mlp.jl",
     "knet-loop": "knet_mlp.jl",
 }
-RUN = {
-    "iris-mlp": {"hidden": [10], "batch_size": 5},
-    "digits-mlp": {"hidden": [128, 64], "batch_size": 32},
+CNN = {
+    "keras-tensorflow": "cnn/keras_fit.py",
+    "keras-jax": "cnn/keras_fit.py",
+    "keras-torch": "cnn/keras_fit.py",
+    "tensorflow": "cnn/tensorflow_loop.py",
+    "torch": "cnn/torch_loop.py",
+    "torch-compile": "cnn/torch_compile.py",
+    "lightning": "cnn/lightning_module.py",
+    "flax": "cnn/flax_step.py",
+    "flax-scan": "cnn/flax_scan.py",
+    "numpy": "cnn/numpy_cnn.py",
+    "julia": "cnn/julia_cnn.jl",
+    "flux": "cnn/flux_loop.jl",
+    "flux-classic": "cnn/flux_classic.jl",
+    "knet": "cnn/knet_cnn.jl",
+    "knet-loop": "cnn/knet_cnn.jl",
+}
+BENCHES = {
+    "iris-mlp": Bench([], {"hidden": [10], "batch_size": 5}, MLP),
+    "digits-mlp": Bench([], {"hidden": [128, 64], "batch_size": 32}, MLP),
+    "fashion-cnn": Bench(
+        ["data.rows=12800", "data.test_rows=1000", "training.epochs=4"], {"batch_size": 128}, CNN
+    ),
 }
 COORDINATOR = """
 import resource, sys
@@ -67,33 +100,45 @@ def script_in(folder: Path) -> Path:
     return next(folder.glob("train.*"))
 
 
-def in_race(framework: Framework, plan: Plan, folder: Path, settings: Settings) -> float:
-    """The steady epoch of one trial, as a race takes it."""
+def in_race(
+    framework: Framework, plan: Plan, folder: Path, settings: Settings
+) -> tuple[float, int]:
+    """The steady epoch and the peak memory of one trial, as a race takes them."""
     outcome = run_worker(framework, "trial", plan, script_in(folder), settings)
     if outcome.status != "done":
         raise SystemExit(
             f"{framework.name}: {outcome.status} in {outcome.stage}: {outcome.message}"
         )
     epochs = [event for event in outcome.events if event["event"] == "epoch"]
-    return statistics.median((e["end"] - e["start"]) / 1e9 for e in epochs[1:])
+    memory = outcome.find("memory") or {}
+    steady = statistics.median((e["end"] - e["start"]) / 1e9 for e in epochs[1:])
+    return steady, memory["peak_bytes"]
 
 
 def alone(
-    framework: Framework, kind: str, script: Path, folder: Path, plan: Plan, settings: Settings
-) -> float:
-    """The steady epoch of a script in a process of its own, under a race's settings."""
+    framework: Framework,
+    kind: str,
+    script: Path,
+    folder: Path,
+    plan: Plan,
+    settings: Settings,
+    run: dict[str, object],
+) -> tuple[float, int]:
+    """The steady epoch and the peak memory of a script in a process of its own, set as a race's."""
     epochs = str(plan.experiment.training.epochs)
-    run = RUN[Path(folder).parent.name]
     common = [kind, script, folder, epochs]
     if framework.language == "python":
         arguments: dict[str, object] = {"shim": str(framework.shim), "run": run}
+        arguments["worker"] = str(WORKERS["python"])
         arguments["threads"] = settings.threads
         arguments["cpus"] = settings.cpus
         command = [HERE / "drive.py", *common, json.dumps(arguments)]
     else:
         arguments = {"worker": WORKERS["julia"], "threads": settings.threads}
         arguments |= {"cpus": commas(settings.cpus), "shape": commas(plan.input_shape[::-1])}
-        arguments |= {"hidden": commas(run["hidden"]), "batch_size": run["batch_size"]}
+        arguments |= {
+            key: commas(value) if isinstance(value, list) else value for key, value in run.items()
+        }
         command = [HERE / "drive.jl", *common, *(f"{k}={v}" for k, v in arguments.items())]
     done = subprocess.run(
         [*framework.place.command(), *map(str, command)],
@@ -104,7 +149,8 @@ def alone(
     )
     if done.returncode:
         raise SystemExit(f"{framework.name}, {kind}: {done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
+    steady, peak = done.stdout.split()[-2:]
+    return float(steady), int(peak)
 
 
 def commas(numbers: Iterable[int]) -> str:
@@ -115,7 +161,8 @@ def measure(
     name: str, frameworks: list[Framework], repeats: int, threads: int | None, root: Path
 ) -> list[dict[str, object]]:
     """All repeats of one experiment: one record a framework and repeat."""
-    plan = make_plan(load_experiment(name))
+    bench = BENCHES[name]
+    plan = make_plan(load_experiment(name, bench.overrides))
     settings = choose_settings(plan.experiment.training.precision, threads)
     folders = {}
     for framework in frameworks:
@@ -129,14 +176,16 @@ def measure(
     frameworks = [framework for framework in frameworks if framework.name in folders]
     records: list[dict[str, object]] = []
     for repeat in range(repeats):
-        for framework, kind in draw_order(frameworks):
+        for framework, kind in draw_order(frameworks, bench):
             folder = folders[framework.name]
             if kind == "race":
-                seconds = in_race(framework, plan, folder, settings)
+                seconds, peak = in_race(framework, plan, folder, settings)
             else:
-                hand = HERE / "handwritten" / HANDWRITTEN.get(framework.name, "")
+                hand = HERE / "handwritten" / bench.handwritten.get(framework.name, "")
                 script = script_in(folder) if kind == "generated" else hand
-                seconds = alone(framework, kind, script, folder, plan, settings)
+                seconds, peak = alone(
+                    framework, kind, script, folder, plan, settings, bench.arguments
+                )
             records.append(
                 {
                     "experiment": name,
@@ -144,17 +193,18 @@ def measure(
                     "repeat": repeat,
                     "kind": kind,
                     "seconds": seconds,
+                    "peak_bytes": peak,
                 }
             )
             print(f"{name} {repeat + 1}/{repeats} {framework.name} {kind}", file=sys.stderr)
     return records
 
 
-def draw_order(frameworks: list[Framework]) -> Iterator[tuple[Framework, str]]:
+def draw_order(frameworks: list[Framework], bench: Bench) -> Iterator[tuple[Framework, str]]:
     """One repeat: the frameworks in random order, and so the kinds of each."""
     for framework in random.sample(frameworks, len(frameworks)):
         kinds = ["race", "generated"]
-        kinds += ["handwritten"] if framework.name in HANDWRITTEN else []
+        kinds += ["handwritten"] if framework.name in bench.handwritten else []
         for kind in random.sample(kinds, len(kinds)):
             yield framework, kind
 
@@ -162,7 +212,7 @@ def draw_order(frameworks: list[Framework]) -> Iterator[tuple[Framework, str]]:
 def show(records: list[dict[str, object]]) -> None:
     """One line a framework: steady epoch times, and the ratios taken within a repeat."""
     print(f"{'experiment':12}{'framework':18}{'race (ms)':>10}{'race / alone':>26}", end="")
-    print(f"{'race / by hand':>26}")
+    print(f"{'race / by hand':>26}{'memory / by hand':>18}")
     for experiment, framework in dict.fromkeys((r["experiment"], r["framework"]) for r in records):
         times: dict[object, dict[int, float]] = {}
         for r in records:
@@ -178,7 +228,18 @@ def show(records: list[dict[str, object]]) -> None:
                 if middle.low is not None and middle.high is not None:
                     text += f" [{middle.low:.3f}, {middle.high:.3f}]"
             line += f"{text:>26}"
-        print(line)
+        print(line + f"{memory_ratio(records, experiment, framework):>18}")
+
+
+def memory_ratio(records: list[dict[str, object]], experiment: object, framework: object) -> str:
+    """Median peak memory of a race's trials over that of the hand-written script."""
+    peaks: dict[object, list[int]] = {}
+    for r in records:
+        if (r["experiment"], r["framework"]) == (experiment, framework):
+            peaks.setdefault(r["kind"], []).append(int(str(r["peak_bytes"])))
+    if "handwritten" not in peaks:
+        return "-"
+    return f"{statistics.median(peaks['race']) / statistics.median(peaks['handwritten']):.2f}"
 
 
 def coordinator_share(frameworks: list[Framework], trials: int, root: Path) -> None:
@@ -235,7 +296,9 @@ def main() -> None:
     """Measure what the options ask for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-f", "--frameworks", help="names with commas; all installed by default")
-    parser.add_argument("-e", "--experiments", default=",".join(RUN), help="names with commas")
+    parser.add_argument(
+        "-e", "--experiments", default="iris-mlp,digits-mlp", help="names with commas"
+    )
     parser.add_argument("-n", "--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--trials", type=int, default=3, help="of the race; 0 leaves it out")
