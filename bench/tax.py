@@ -83,6 +83,7 @@ BENCHES = {
         ["data.rows=12800", "data.test_rows=1000", "training.epochs=4"], {"batch_size": 128}, CNN
     ),
 }
+DEFAULT = "iris-mlp,digits-mlp"
 COORDINATOR = """
 import resource, sys
 from samestep.cli import main
