@@ -44,11 +44,15 @@ EXPERIMENTS |= {path.stem: (str(path), []) for path in sorted(FOLDER.glob("*.tom
 REFUSED: set[tuple[str, str]] = {
     ("sklearn", "never shuffled, last batch dropped"),
     ("sklearn", "images, a new order each epoch, last batch dropped"),
+    ("numpy", "gelu"),
     *(("sklearn", path.stem) for path in FOLDER.glob("*.toml")),
 }
 """What a framework can't write, by its name and the experiment's."""
 
-CAUSES: dict[tuple[str, str], set[str]] = {}
+CAUSES: dict[tuple[str, str], set[str]] = {
+    ("flax", "norms"): {"biased running variance"},
+    ("flax-scan", "norms"): {"biased running variance"},
+}
 """What makes a framework equivalent and not identical, apart from the place of Adam's epsilon."""
 
 HAT_ADAM = {"keras-tensorflow", "keras-jax", "keras-torch", "sklearn"}

@@ -1,5 +1,7 @@
 """What users of Flax do not see: weights in and out, batches in a planned order, hooks."""
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import flax
@@ -25,19 +27,19 @@ def configure(threads: int, precision: str, device: str) -> None:
 
 
 def set_weights(model: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Overwrite the parameters; Flax's layouts are the canonical ones."""
-    parameters = _parameters(model)
-    assert parameters.keys() == arrays.keys()
+    """Overwrite parameters and state; Flax's layouts are the canonical ones."""
+    variables = _variables(model)
+    assert variables.keys() == arrays.keys()
     dtype = jax.dtypes.canonicalize_dtype(np.float64)
-    for name, parameter in parameters.items():
-        parameter.set_value(jnp.asarray(arrays[name], dtype=dtype))
+    for name, variable in variables.items():
+        variable.set_value(jnp.asarray(arrays[name], dtype=dtype))
 
 
 def get_weights(model: Any) -> dict[str, np.ndarray]:
-    """All parameters by canonical name."""
+    """All parameters and state by canonical name."""
     return {
-        name: np.asarray(parameter.get_value()).copy()
-        for name, parameter in _parameters(model).items()
+        name: np.asarray(variable.get_value()).copy()
+        for name, variable in _variables(model).items()
     }
 
 
@@ -60,20 +62,28 @@ def batches(
 
 def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The model's outputs in evaluation mode."""
-    return np.asarray(model(x))
+    modes = {"deterministic": True, "use_running_average": True}
+    return np.asarray(nnx.view(model, raise_if_not_found=False, **modes)(x))
 
 
 def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     """The gradient that the script's own first step hands to its optimizer."""
-    seen: list[list[np.ndarray]] = []
+    seen: list[dict[str, np.ndarray]] = []
+    # Of this model: the one that a step merges has lost the order of its layers.
+    places = _places(model)
     update = nnx.Optimizer.update
 
-    def record(*grads: Any) -> None:
-        seen.append([np.array(grad) for grad in grads])
+    def record(grads: dict[str, Any]) -> None:
+        seen.append({name: np.array(grad) for name, grad in grads.items()})
 
     def recording_update(self: Any, model: Any, grads: Any, **kwargs: Any) -> Any:
-        parameters = [grads["layers"][i][part] for i, part in _places(model)]
-        io_callback(record, None, *(p.get_value() for p in parameters), ordered=True)
+        by_place = dict(nnx.to_flat_state(grads))
+        named = {
+            name: by_place[place].get_value()
+            for name, place in places.items()
+            if place in by_place
+        }
+        io_callback(record, None, named, ordered=True)
         return update(self, model, grads, **kwargs)
 
     _with_fresh_jit(script)
@@ -84,13 +94,16 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     finally:
         nnx.Optimizer.update = update
         _with_fresh_jit(script)
-    return dict(zip(_parameters(model), seen[0], strict=True))
+    return seen[0]
 
 
 def observe(
     script: Any, model: Any, data: Any, epochs: int
 ) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
+
+    Of each row only its first value, which is its tag.
+    """
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
     loss_fn = script.loss_fn
 
@@ -98,7 +111,7 @@ def observe(
         observed[-1].append((np.array(x), np.array(y)))
 
     def recording_loss(model: Any, x: Any, y: Any) -> Any:
-        io_callback(record, None, x, y, ordered=True)
+        io_callback(record, None, x.reshape(len(x), -1)[:, :1], y, ordered=True)
         return loss_fn(model, x, y)
 
     def next_epoch(epoch: int, loss: float) -> None:
@@ -115,9 +128,27 @@ def observe(
     return observed[:epochs]
 
 
+def follow(script: Any, model: Any) -> Callable[[], Any]:
+    """Hook the script's step, whose state the model gets only at the end of training.
+
+    What is returned gives the model as it is after the step before.
+    """
+    name = "train_epoch" if hasattr(script, "train_epoch") else "train_step"
+    step = getattr(script, name)
+    latest: list[Any] = []
+
+    def following_step(graphdef: Any, state: Any, *batch: Any) -> Any:
+        state, loss = step(graphdef, state, *batch)
+        latest[:] = graphdef, state
+        return state, loss
+
+    setattr(script, name, following_step)
+    return lambda: nnx.merge(*latest)[0]
+
+
 def sync(model: Any) -> None:
-    """Wait until the parameters are computed."""
-    jax.block_until_ready([value.get_value() for value in _parameters(model).values()])
+    """Wait until the parameters and the state are computed."""
+    jax.block_until_ready([variable.get_value() for variable in _variables(model).values()])
 
 
 class _PlannedOrders:
@@ -139,18 +170,38 @@ def _with_fresh_jit(script: Any) -> None:
     jax.clear_caches()
 
 
-def _places(model: Any) -> list[tuple[int, str]]:
-    """Where each parameter lives: the layer's position, and its name there."""
-    return [
-        (position, part)
-        for position, layer in enumerate(model.layers)
-        if isinstance(layer, nnx.Linear)
-        for part in ("kernel", "bias")
-    ]
+_NAMES = {
+    nnx.Linear: ("dense", {"kernel": "kernel", "bias": "bias"}),
+    nnx.Conv: ("conv2d", {"kernel": "kernel", "bias": "bias"}),
+    nnx.BatchNorm: (
+        "batch_norm",
+        {"scale": "scale", "bias": "bias", "mean": "mean", "variance": "var"},
+    ),
+    nnx.LayerNorm: ("layer_norm", {"scale": "scale", "bias": "bias"}),
+}
+"""Flax's layers: their canonical kind, and by each canonical part Flax's name of it."""
 
 
-def _parameters(model: Any) -> dict[str, Any]:
-    return {
-        f"dense_{index // 2 + 1}.{part}": getattr(model.layers[position], part)
-        for index, (position, part) in enumerate(_places(model))
-    }
+def _places(model: Any) -> dict[str, tuple[str | int, ...]]:
+    """By canonical name where each parameter and state lives: a path into the model."""
+    layers: list[tuple[tuple[str | int, ...], Any]]
+    if isinstance(model, nnx.Sequential):
+        layers = [(("layers", position), layer) for position, layer in enumerate(model.layers)]
+    else:
+        layers = [((name,), layer) for name, layer in vars(model).items()]
+    places: dict[str, tuple[str | int, ...]] = {}
+    counts: Counter[str] = Counter()
+    for path, layer in layers:
+        if type(layer) not in _NAMES:
+            continue
+        kind, parts = _NAMES[type(layer)]
+        counts[kind] += 1
+        for part, own_name in parts.items():
+            if getattr(layer, own_name) is not None:
+                places[f"{kind}_{counts[kind]}.{part}"] = (*path, own_name)
+    return places
+
+
+def _variables(model: Any) -> dict[str, Any]:
+    by_place = dict(nnx.to_flat_state(nnx.state(model)))
+    return {name: by_place[place] for name, place in _places(model).items()}
