@@ -34,7 +34,6 @@ def problem(path: Path | str, *overrides: str) -> str:
 def test_shipped_experiments_load(name: str) -> None:
     experiment = load_experiment(name)
     assert experiment.title
-    assert experiment.training.optimizer.name == "adam"
 
 
 def test_iris_mlp_is_the_network_of_the_2019_study() -> None:
@@ -306,3 +305,48 @@ def test_no_document_ends_in_a_traceback(place: tuple[str | int, ...], value: ob
 
 def test_find_experiment_prefers_the_shipped_one() -> None:
     assert find_experiment("iris-mlp") == shipped_experiments()["iris-mlp"]
+
+
+def test_a_quick_try_says_less_where_its_table_says_so() -> None:
+    whole, quick = load_experiment("fashion-cnn"), load_experiment("fashion-cnn", small=True)
+    assert (whole.data.rows, whole.training.epochs) == (None, 10)
+    assert (quick.data.rows, quick.data.test_rows, quick.training.epochs) == (1280, 1000, 3)
+    assert quick.training.batch_size == whole.training.batch_size
+    assert quick.model == whole.model
+    overridden = load_experiment("fashion-cnn", ["training.epochs=2"], small=True)
+    assert overridden.training.epochs == 2
+
+
+def test_a_quick_try_must_be_there_and_be_right(write_experiment: WriteExperiment) -> None:
+    with pytest.raises(BadInput, match="small: there is no such table"):
+        load_experiment(str(write_experiment()), small=True)
+    path = write_experiment(("seed = 0", "seed = 0\n[small.training]\nepocs = 1"))
+    assert load_experiment(str(path))
+    with pytest.raises(BadInput, match=r"training.epocs: unknown key \(did you mean \"epochs\""):
+        load_experiment(str(path), small=True)
+
+
+def test_a_size_is_a_number_or_a_pair() -> None:
+    for text in ("3", "[3, 3]"):
+        loaded = load_experiment("fashion-cnn", [f"model.1.kernel={text}"])
+        assert getattr(loaded.model[0], "kernel", None) == (3, 3)
+    for text in ("0", "[3]", "[3, 3, 3]", '"3"', "true", "[3, 0]"):
+        with pytest.raises(BadInput, match=r"model\[1\]\.kernel(\[2\])?: "):
+            load_experiment("fashion-cnn", [f"model.1.kernel={text}"])
+
+
+def test_a_cosine_does_not_rise() -> None:
+    cosine = "training.learning_rate_schedule."
+    with pytest.raises(BadInput, match=r"final = 1\.0 is more than the optimizer's"):
+        load_experiment("iris-mlp", [f"{cosine}name=cosine", f"{cosine}final=1.0"])
+
+
+def test_a_new_schedule_keeps_what_it_knows() -> None:
+    step = "training.learning_rate_schedule."
+    overrides = [f"{step}name=step", f"{step}every=2", f"{step}factor=0.5", f"{step}name=constant"]
+    schedule = load_experiment("iris-mlp", overrides).training.learning_rate_schedule
+    assert schedule.model_dump() == {"name": "constant"}
+    with pytest.raises(BadInput, match=r"learning_rate_schedule.every: is missing"):
+        load_experiment("iris-mlp", [f"{step}name=step"])
+    with pytest.raises(BadInput, match=r"learning_rate_schedule.name: unknown 'stepp'"):
+        load_experiment("iris-mlp", [f"{step}name=stepp"])

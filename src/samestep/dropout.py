@@ -11,20 +11,23 @@ from math import log
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from samestep import reference
 from samestep.layers import Dropout
 from samestep.plan import Plan
 from samestep.proof_record import DropoutCheck
 
-SIGMAS = 6.0
+CHANCE = 1e-7
+"""How likely an honest gradient may be to fail one comparison (Student's t prediction interval)."""
+
 DRAWS = 200
 DRAW_FLOPS = 5e10
 """All draws together may cost so much; a few are enough for large models."""
 
 FEWEST_DRAWS = 24
-LEAST_SPREAD = 0.02
-"""Draws that agree more closely than this are still one estimate of their spread."""
+LEAST_SPREAD = 0.003
+"""So much of a difference may be rounding, where draws agree more closely."""
 
 Array = NDArray[np.float64]
 Gradients = Mapping[str, Array]
@@ -74,8 +77,10 @@ def _parameter_problems(
 
 
 def _departs(value: float, draws: list[float]) -> bool:
-    spread = max(float(np.std(draws, ddof=1)), LEAST_SPREAD / SIGMAS)
-    return not abs(value - float(np.mean(draws))) <= SIGMAS * spread
+    count = len(draws)
+    spread = max(float(np.std(draws, ddof=1)), LEAST_SPREAD)
+    reach = float(stdtrit(count - 1, 1 - CHANCE / 2)) * spread * np.sqrt(1 + 1 / count)
+    return not abs(value - float(np.mean(draws))) <= reach
 
 
 def _noise(gradient: Array, without: Array) -> float:
