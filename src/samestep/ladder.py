@@ -149,7 +149,7 @@ def measure_shift(plan: Plan, form: Form) -> Shift:
     """How far a form moves the trajectory's end, by the reference alone."""
     x, y = reference.held_out_data(plan)
     moved, exact = reference.train(plan, form).weights, reference.train(plan).weights
-    moved_logits = reference.forward(plan.layers, moved, x)
+    moved_logits = reference.forward(plan.layers, moved, x, form)
     exact_logits = reference.forward(plan.layers, exact, x)
     moved_loss = reference.loss_of_logits(moved_logits, y, form)
     exact_loss = reference.loss_of_logits(exact_logits, y)
@@ -170,7 +170,7 @@ class _Yardstick:
     @cached_property
     def logits(self) -> Array:
         x, _ = reference.held_out_data(self.plan)
-        return _finite(reference.forward(self.plan.layers, self.plan.weights, x))
+        return _finite(reference.forward(self.plan.layers, self.plan.weights, x, self.form))
 
     @cached_property
     def batch(self) -> reference.Backward:
@@ -247,7 +247,7 @@ def _trajectory_error(yardstick: _Yardstick, observation: Observation) -> Worst:
         for number, (seen, expected) in enumerate(pairs, start=1)
     ]
     x, y = reference.held_out_data(yardstick.plan)
-    logits = reference.forward(yardstick.plan.layers, run.weights, x)
+    logits = reference.forward(yardstick.plan.layers, run.weights, x, yardstick.form)
     expected = np.array(reference.loss_of_logits(logits, y, yardstick.form))
     trained = (relative_error(np.array(observation.trained_loss), expected), "test loss after it")
     return _worst([worst_error(observation.trajectory, run.weights), *losses, trained])

@@ -132,6 +132,23 @@ TRAPS: tuple[Trap, ...] = (
         applies=_momentum,
     ),
     Trap(
+        name="float32 weight decay",
+        what="AdamW's weight decay is rounded to float32 (0.009999999776482582 for 0.01), in "
+        "float64 too.",
+        behaviours={
+            "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
+            "keras-jax": "exact",
+            "keras-torch": "exact",
+            "torch": "exact",
+            "flax": "exact",
+            "numpy": "exact",
+        },
+        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
+        "it moves the result.",
+        variant="float32_decay",
+        applies=_adamw,
+    ),
+    Trap(
         name="learning rate inside the momentum buffer",
         what="The momentum buffer adds up steps (rate * gradient) instead of gradients. The two "
         "part as soon as the rate changes; with a constant rate they are the same up to rounding.",
@@ -491,6 +508,39 @@ TRAPS: tuple[Trap, ...] = (
         neutralised="Scripts write 0.01 where it is not the default; the forward rung catches "
         "another.",
         applies=_activates("leaky_relu"),
+    ),
+    Trap(
+        name="float32 leak",
+        what="Leaky relu's slope below 0 is rounded to float32 (0.009999999776482582 for 0.01), "
+        "in float64 too.",
+        behaviours={
+            "keras-tensorflow": "rounded: an attribute of TensorFlow's LeakyRelu, a float32",
+            "keras-jax": "exact",
+            "keras-torch": "exact",
+            "torch": "exact",
+            "flax": "exact",
+            "numpy": "exact",
+        },
+        neutralised="Not in the framework's own function; the proof names it and says how far it "
+        "moves the result.",
+        variant="float32_leak",
+        applies=_activates("leaky_relu"),
+    ),
+    Trap(
+        name="float32 constant in GELU",
+        what="The 1 / sqrt(2) inside the exact GELU is rounded to float32, in float64 too.",
+        behaviours={
+            "keras-tensorflow": "rounded: tf.nn.gelu casts a Python float",
+            "keras-jax": "exact",
+            "keras-torch": "exact",
+            "torch": "exact",
+            "flax": "exact",
+            "numpy": "exact",
+        },
+        neutralised="Not in the framework's own function; the proof names it and says how far it "
+        "moves the result.",
+        variant="float32_gelu",
+        applies=_activates("gelu"),
     ),
     Trap(
         name="GELU by tanh",

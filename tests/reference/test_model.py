@@ -253,6 +253,18 @@ def test_slopes_at_zero() -> None:
     assert activation_slope("leaky_relu", zero, Form(leaky_slope_at_zero=True))[0] == 1
 
 
+def test_constants_rounded_to_float32() -> None:
+    z, form = np.array([-2.0]), Form(float32_leak=True, float32_gelu=True)
+    leak = 0.009999999776482582
+    assert activate("leaky_relu", z, form)[0] == -2 * leak
+    assert activation_slope("leaky_relu", z, form)[0] == leak
+    root = 0.7071067690849304
+    assert activate("gelu", z, form)[0] == pytest.approx(-math.erfc(2 * root), rel=1e-14)
+    nearby = [activate("gelu", z + step, form)[0] for step in (-1e-6, 1e-6)]
+    slope = (nearby[1] - nearby[0]) / 2e-6
+    assert activation_slope("gelu", z, form)[0] == pytest.approx(slope, rel=1e-8)
+
+
 def test_running_variance_is_unbiased_unless_the_form_says_otherwise() -> None:
     x = np.array([[1.0], [3.0]])
     mean, variance = running_statistics(x, np.zeros(1), np.ones(1), 0.75, biased=False)

@@ -96,6 +96,11 @@ def test_a_clipped_softmax_is_flat_beyond_the_clip() -> None:
         ),
         (ADAM, Form(), [1 - 1e-3 * 2 / (2 + 1e-8)]),
         (ADAMW, Form(), [1 - 1e-3 * (2 / (2 + 1e-8) + 0.5 * 1)]),
+        (
+            ADAMW.model_copy(update={"weight_decay": 0.1}),
+            Form(float32_decay=True),
+            [1 - 1e-3 * (2 / (2 + 1e-8) + 0.10000000149011612 * 1)],
+        ),
         (RMSPROP, Form(), [1 - 0.1 * 2 / (math.sqrt(0.1 * 4) + 1e-3)]),
         (RMSPROP, Form(epsilon_in_root=True), [1 - 0.1 * 2 / math.sqrt(0.1 * 4 + 1e-3)]),
         (ADAM, Form(epsilon_hat=True), [1 - 1e-3 * 2 / (2 + 1e-8 / math.sqrt(0.001))]),

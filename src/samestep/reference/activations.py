@@ -5,10 +5,10 @@ from scipy.special import ndtr
 
 from samestep.layers import LEAKY_SLOPE, ActivationName
 from samestep.reference.arrays import Array
-from samestep.reference.form import Form
+from samestep.reference.form import EXACT, Form
 
 
-def activate(name: ActivationName, z: Array) -> Array:
+def activate(name: ActivationName, z: Array, form: Form = EXACT) -> Array:
     """The function's value at z."""
     match name:
         case "relu":
@@ -19,11 +19,11 @@ def activate(name: ActivationName, z: Array) -> Array:
         case "tanh":
             return np.tanh(z)
         case "leaky_relu":
-            return np.where(z > 0, z, LEAKY_SLOPE * z)
+            return np.where(z > 0, z, _leak(form) * z)
         case "elu":
             return np.where(z > 0, z, np.expm1(np.minimum(z, 0.0)))
         case "gelu":
-            return np.asarray(z * ndtr(z))
+            return np.asarray(z * ndtr(_gelu_scale(form) * z))
         case "none":
             return z
 
@@ -40,11 +40,22 @@ def activation_slope(name: ActivationName, z: Array, form: Form) -> Array:
             return 1.0 - np.tanh(z) ** 2
         case "leaky_relu":
             above = z >= 0 if form.leaky_slope_at_zero else z > 0
-            return np.where(above, 1.0, LEAKY_SLOPE)
+            return np.where(above, 1.0, _leak(form))
         case "elu":
             return np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0)))
         case "gelu":
-            # d/dz z * Phi(z), with the normal density as Phi's derivative.
-            return np.asarray(ndtr(z) + z * np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi))
+            # d/dz z * Phi(c * z), with the normal density as Phi's derivative.
+            scaled = _gelu_scale(form) * z
+            density = np.exp(-0.5 * scaled**2) / np.sqrt(2.0 * np.pi)
+            return np.asarray(ndtr(scaled) + scaled * density)
         case "none":
             return np.ones_like(z)
+
+
+def _leak(form: Form) -> float:
+    return float(np.float32(LEAKY_SLOPE)) if form.float32_leak else LEAKY_SLOPE
+
+
+def _gelu_scale(form: Form) -> float:
+    """Phi(x) is (1 + erf(x / sqrt(2))) / 2; the scale is what that root's rounding makes of x."""
+    return float(np.float32(np.sqrt(0.5)) * np.sqrt(2.0)) if form.float32_gelu else 1.0

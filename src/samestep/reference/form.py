@@ -11,6 +11,8 @@ class Form:
     """Adam: epsilon beside the root of the uncorrected second moment (end of section 2)."""
     float32_powers: bool = False
     """Adam: the powers in the bias correction are of betas rounded to float32."""
+    float32_decay: bool = False
+    """AdamW: the weight decay is rounded to float32."""
     rate_inside: bool = False
     """Momentum: v <- momentum * v + learning_rate * g, then w <- w - v."""
     float32_momentum: bool = False
@@ -25,6 +27,10 @@ class Form:
     """Batch norm: the running variance takes in the batch's biased one (n, not n - 1)."""
     leaky_slope_at_zero: bool = False
     """Leaky relu: the slope at 0 is 1, as above it."""
+    float32_leak: bool = False
+    """Leaky relu: the slope below 0 is rounded to float32."""
+    float32_gelu: bool = False
+    """GELU: x * Phi(c * x), where c is 1 but for 1 / sqrt(2) rounded to float32."""
 
     def switched_on(self) -> list[str]:
         """The names of the variants that depart from the experiment's meaning."""

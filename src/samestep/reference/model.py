@@ -43,10 +43,10 @@ class Backward:
     state: Weights
 
 
-def forward(layers: list[PlacedLayer], weights: Weights, x: Array) -> Array:
+def forward(layers: list[PlacedLayer], weights: Weights, x: Array, form: Form = EXACT) -> Array:
     """Logits (N, classes) of rows (N, ...), in evaluation."""
     chunks = [x[start : start + CHUNK_ROWS] for start in range(0, len(x), CHUNK_ROWS)]
-    return np.concatenate([_evaluate(layers, weights, chunk) for chunk in chunks])
+    return np.concatenate([_evaluate(layers, weights, chunk, form) for chunk in chunks])
 
 
 def loss_and_gradients(
@@ -63,7 +63,7 @@ def loss_and_gradients(
     for placed in layers:
         z = _linear(placed, weights, inputs[-1], training=True, masks=masks)
         linear.append(z)
-        inputs.append(activate(_activation(placed), z))
+        inputs.append(activate(_activation(placed), z, form))
     loss, slope = loss_and_slope(inputs.pop(), y, form)
     gradients: Weights = {}
     for placed, value, z in zip(layers[::-1], inputs[::-1], linear[::-1], strict=True):
@@ -78,11 +78,11 @@ def loss_and_gradients(
     return Backward(loss, ordered, state)
 
 
-def _evaluate(layers: list[PlacedLayer], weights: Weights, x: Array) -> Array:
+def _evaluate(layers: list[PlacedLayer], weights: Weights, x: Array, form: Form) -> Array:
     value = x
     for placed in layers:
         z = _linear(placed, weights, value, training=False, masks=NO_MASKS)
-        value = activate(_activation(placed), z)
+        value = activate(_activation(placed), z, form)
     return value
 
 

@@ -62,6 +62,8 @@ class Stepper:
             case Adam() as adam:
                 return self._adam_update(name, gradient, adam)
             case AdamW(weight_decay=decay) as adam:
+                if self._form.float32_decay:
+                    decay = float(np.float32(decay))
                 return self._adam_update(name, gradient, adam) + rate * decay * weight
             case RmsProp() as rmsprop:
                 return self._rmsprop_update(name, gradient, rmsprop)
