@@ -1,6 +1,7 @@
 """What users of Keras do not see: weights in and out, batches in a planned order, hooks."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,15 +56,16 @@ def lift_rounding() -> str | None:
 
 
 def set_weights(model: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Overwrite the parameters; Keras's layouts are the canonical ones."""
-    import keras
-
-    model.set_weights([array.astype(keras.config.floatx()) for array in arrays.values()])
+    """Overwrite parameters and state; Keras's layouts are the canonical ones."""
+    variables = _variables(model)
+    assert variables.keys() == arrays.keys()
+    for name, variable in variables.items():
+        variable.assign(arrays[name].astype(variable.dtype))
 
 
 def get_weights(model: Any) -> dict[str, np.ndarray]:
-    """All parameters by canonical name."""
-    return dict(zip(_names(model), map(np.asarray, model.get_weights()), strict=True))
+    """All parameters and state by canonical name."""
+    return {name: variable.numpy() for name, variable in _variables(model).items()}
 
 
 def batches(
@@ -103,7 +105,8 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
 
     model.optimizer.apply = recording_apply
     script.train(model, data, 1, lambda epoch, loss: None)
-    return dict(zip(_names(model), seen[0], strict=True))
+    names = [name for name, variable in _variables(model).items() if variable.trainable]
+    return dict(zip(names, seen[0], strict=True))
 
 
 def observe(
@@ -119,8 +122,9 @@ def observe(
     def recording_loss(x: Any, y: Any, *args: Any, training: bool = True) -> Any:
         # Keras also calls this with placeholders, to build the model, but not as training.
         if training:
-            batch = (keras.ops.convert_to_numpy(part).copy() for part in (x, y))
-            observed[-1].append(tuple(batch))
+            x_seen, y_seen = map(keras.ops.convert_to_numpy, (x, y))
+            first = x_seen.reshape(len(x_seen), -1)[:, :1]
+            observed[-1].append((first.copy(), y_seen.copy()))
         return compute_loss(x, y, *args, training=training)
 
     model.compute_loss = recording_loss
@@ -142,15 +146,35 @@ def _takes_one_object(script: Any, schedule: dict[str, Any]) -> bool:
     return tf_data or hasattr(script, "FullBatches")
 
 
-def _names(model: Any) -> list[str]:
+def _variables(model: Any) -> dict[str, Any]:
+    """What a layer is made of, by canonical name."""
     import keras
 
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    return [
-        f"dense_{number}.{part}"
-        for number in range(1, len(dense) + 1)
-        for part in ("kernel", "bias")
-    ]
+    layers = keras.layers
+    kinds: dict[Any, tuple[str, dict[str, str]]] = {
+        layers.Dense: ("dense", {"kernel": "kernel", "bias": "bias"}),
+        layers.Conv2D: ("conv2d", {"kernel": "kernel", "bias": "bias"}),
+        layers.LayerNormalization: ("layer_norm", {"scale": "gamma", "bias": "beta"}),
+        layers.BatchNormalization: (
+            "batch_norm",
+            {
+                "scale": "gamma",
+                "bias": "beta",
+                "mean": "moving_mean",
+                "variance": "moving_variance",
+            },
+        ),
+    }
+    counts: Counter[str] = Counter()
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        if type(layer) in kinds:
+            kind, parts = kinds[type(layer)]
+            counts[kind] += 1
+            for part, attribute in parts.items():
+                if getattr(layer, attribute) is not None:
+                    found[f"{kind}_{counts[kind]}.{part}"] = getattr(layer, attribute)
+    return found
 
 
 def _run_eagerly(model: Any) -> None:
