@@ -79,9 +79,7 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     def recording_update(self: Any, model: Any, grads: Any, **kwargs: Any) -> Any:
         by_place = dict(nnx.to_flat_state(grads))
         named = {
-            name: by_place[place].get_value()
-            for name, place in places.items()
-            if place in by_place
+            name: by_place[place].get_value() for name, place in places.items() if place in by_place
         }
         io_callback(record, None, named, ordered=True)
         return update(self, model, grads, **kwargs)
