@@ -41,6 +41,7 @@ REASONS: dict[str, list[str]] = {
     "keras-torch": ["'float64' cannot be written"],
     "sklearn": [""],
     "numpy": ["has no error function"],
+    "julia": ["has no error function"],
     "flux-classic": ["has a fixed epsilon"],
 }
 """Parts of the reasons that a framework may have; all others write every experiment."""

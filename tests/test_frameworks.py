@@ -45,6 +45,7 @@ REFUSED: set[tuple[str, str]] = {
     ("sklearn", "never shuffled, last batch dropped"),
     ("sklearn", "images, a new order each epoch, last batch dropped"),
     ("numpy", "gelu"),
+    ("julia", "gelu"),
     *(("sklearn", path.stem) for path in FOLDER.glob("*.toml")),
 }
 """What a framework can't write, by its name and the experiment's."""
