@@ -31,7 +31,7 @@ OnProgress = Callable[[str, str], None]
 _SOURCES = (
     *("reference/*.py", "traps.py", "audit.py", "dropout.py", "ladder.py"),
     *("proof.py", "proof_record.py", "proof_scripts.py", "placing.py"),
-    *("worker/worker.py", "worker/worker.jl", "launch.py", "plan.py"),
+    *("worker/*.py", "worker/*.jl", "launch.py", "plan.py"),
 )
 """Our own part in a proof: a change in any of these makes every saved proof void."""
 

@@ -12,6 +12,9 @@ using LinearAlgebra, Libdl, Mmap
 const FLUSH_NANOSECONDS = 250_000_000
 const AUDIT_EPOCHS = 3
 
+# What a shim may include: the worker gives it this path, and the size of a row.
+const SHIM_TOOLS = joinpath(@__DIR__, "shim_tools.jl")
+
 # JSON, as much of it as events need.
 
 json(io::IO, value::Bool) = print(io, value)
@@ -187,9 +190,10 @@ function timed(work, stage::Stage, name::String)
     return result, (monotonic() - start) / 1e9
 end
 
-function load_framework(job, precision, events, stage)
+function load_framework(job, plan, precision, events, stage)
     (script, shim), seconds = timed(stage, "import") do
-        shim = load_module(:Shim, job["shim"])
+        row_size = Base.front(size(array(plan, "x_train")))
+        shim = load_module(:Shim, job["shim"]; shim_tools = SHIM_TOOLS, row_size = row_size)
         Base.invokelatest(
             shim.configure,
             parse(Int, job["threads"]),
@@ -212,8 +216,11 @@ end
 
 load_script(path) = load_module(:Script, path)
 
-function load_module(name, path)
+function load_module(name, path; constants...)
     target = Module(name)
+    for (constant, value) in constants
+        Core.eval(target, :(const $constant = $value))
+    end
     # A bare module has no `include` and no `eval` of its own.
     Core.eval(target, :(eval(code) = Core.eval($target, code)))
     Core.eval(target, :(include(path) = Base.include($target, path)))
@@ -489,7 +496,7 @@ function main(arguments)
         count_compile_time()
         plan = Plan(job["plan"])
         precision = task == "proof" ? "float64" : job["precision"]
-        script, shim = load_framework(job, precision, events, stage)
+        script, shim = load_framework(job, plan, precision, events, stage)
         run = Dict("trial" => run_trial, "proof" => run_proof, "curve" => run_curve)[task]
         # The script is newer than this function, so it is called in the latest world.
         Base.invokelatest(run, script, shim, plan, job, events, stage)

@@ -3,6 +3,8 @@
 # Hooks hang on types of this file alone, so that nothing changes for a raced trial: the first
 # layer of an observed model records what comes in, and observed labels what enters the loss.
 
+include(shim_tools)
+
 using Flux
 using Flux: Zygote
 
@@ -11,68 +13,68 @@ const precision = Ref{Type}(Float32)
 
 version() = Dict("Flux" => package_version(Flux))
 
-function package_version(package)
-    for line in eachline(joinpath(dirname(dirname(pathof(package))), "Project.toml"))
-        startswith(line, "version") && return String(split(line, '"')[2])
-    end
-    return "unknown"
-end
-
 function configure(threads, type, device)
     precision[] = type
 end
 
 function set_weights(model, arrays)
-    model = precision[] == Float64 ? Flux.f64(model) : Flux.f32(model)
-    for ((_, array), parameter) in zip(arrays, parameters(model))
-        copyto!(parameter, array)
+    model = precision[] == Float64 ? exact(Flux.f64(model)) : Flux.f32(model)
+    found = Dict(arrays)
+    for slot in slots(model)
+        copyto!(held(slot), from_plan(slot, found[slot.name]))
     end
     return model
 end
 
-function get_weights(model)
-    return [name => copy(array) for (name, array) in zip(names(model), parameters(model))]
+get_weights(model) = [slot.name => copy(to_plan(slot, held(slot))) for slot in slots(model)]
+
+slots(model) = model_slots(describe, model.layers)
+
+describe(layer) = layer === Flux.flatten ? ("flatten", Slot[]) : ("", Slot[])
+describe(layer::Dense) = "dense", kernel_and_bias(layer, BY_FEATURES)
+describe(layer::Conv) = "conv2d", kernel_and_bias(layer, CONVOLUTION_KERNEL)
+
+function kernel_and_bias(layer, layout)
+    kernel = Slot("kernel", layer, :weight, layout)
+    return layer.bias isa AbstractArray ? [kernel, Slot("bias", layer, :bias)] : [kernel]
 end
 
-dense_layers(model) = [layer for layer in model.layers if layer isa Dense]
-
-parameters(model) = [array for layer in dense_layers(model) for array in (layer.weight, layer.bias)]
-
-function names(model)
-    numbers = 1:length(dense_layers(model))
-    return ["dense_$number.$part" for number in numbers for part in ("kernel", "bias")]
+function describe(layer::BatchNorm)
+    scale, bias = Slot("scale", layer, :γ, BY_FEATURES), Slot("bias", layer, :β, BY_FEATURES)
+    mean = Slot("mean", layer, :μ, BY_FEATURES; trained = false)
+    variance = Slot("variance", layer, :σ², BY_FEATURES; trained = false)
+    return "batch_norm", [scale, bias, mean, variance]
 end
 
-# Batches in the planned orders; every new iteration is the next epoch.
-mutable struct PlannedBatches{X,Y}
-    x::X
-    y::Y
-    orders::Matrix{Int}
-    batch_size::Int
-    stop::Int
-    epoch::Int
+function describe(layer::LayerNorm)
+    fields = zip(("scale", "bias"), explicit ? (:scale, :bias) : (:α, :β))
+    return "layer_norm", [Slot(name, layer.diag, field, BY_FEATURES) for (name, field) in fields]
 end
+
+# Flux of 2019 computes in the type of a norm's constants, so scripts write them in Float32; in
+# a proof they are what was written, such as 0.001, and not the nearest Float32.
+exact(model::Chain) = Chain(map(exact, model.layers)...)
+exact(layer) = layer
+
+function exact(layer::Union{BatchNorm,LayerNorm})
+    values = [getfield(layer, field) for field in fieldnames(typeof(layer))]
+    return typeof(layer).name.wrapper(map(exact, values)...)
+end
+
+exact(constant::Float32) = parse(Float64, replace(string(constant), 'f' => 'e'))
 
 function batches(script, model, x, y, orders, schedule)
-    classes = length(dense_layers(model)[end].bias)
-    rows, size = Base.size(orders, 1), schedule.batch_size
-    stop = schedule.last_batch == "drop" ? rows ÷ size * size : rows
-    return PlannedBatches(x, Flux.onehotbatch(y, 0:classes-1), Matrix{Int}(orders), size, stop, 0)
+    classes = size(model_output(model).weight, 1)
+    y = Flux.onehotbatch(y, 0:classes-1)
+    return PlannedBatches(own_images(script, x), y, orders, schedule)
 end
 
-Base.length(data::PlannedBatches) = cld(data.stop, data.batch_size)
+model_output(model) = last([layer for layer in model.layers if layer isa Dense])
 
-function Base.iterate(data::PlannedBatches, start = 0)
-    start >= data.stop && return nothing
-    start == 0 && (data.epoch += 1)
-    stop = min(start + data.batch_size, data.stop)
-    rows = data.orders[start+1:stop, data.epoch]
-    return (last_dimension(data.x, rows), data.y[:, rows]), stop
-end
+# Rows in the form that the script's `prepare` gives them.
+own_images(script, x) = isdefined(script, :images) ? script.images(x) : x
 
-last_dimension(x, rows) = x[ntuple(_ -> Colon(), ndims(x) - 1)..., rows]
-
-logits(script, model, x) = model(x)
+logits(script, model, x) = model(own_images(script, x))
 
 # The gradient that the script's own first step hands to its optimizer.
 function gradients(script, model, data)
@@ -84,14 +86,16 @@ function gradients(script, model, data)
         note_classic_gradients(seen)
         Base.invokelatest(script.train, model, data, 1, (epoch, loss) -> nothing)
     end
-    return [name => seen[array] for (name, array) in zip(names(model), parameters(model))]
+    trained = filter(slot -> slot.trained, slots(model))
+    return [slot.name => to_plan(slot, seen[held(slot)]) for slot in trained]
 end
 
 # Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
 function observe(script, model, data, epochs)
     recorder = Recorder(Any[], IdDict{Any,Any}())
     seen = Vector{Any}[[]]
-    data = ObservedData(data, (labels) -> push!(seen[end], (pop!(recorder.inputs), labels)))
+    record(labels) = push!(seen[end], (pop!(recorder.inputs), labels))
+    data = ObservedData(data, labels -> ObservedLabels(labels, record))
     model = observed_model(model, recorder)
     script.train(model, data, epochs, (epoch, loss) -> push!(seen, []))
     return seen[1:epochs]
@@ -104,25 +108,11 @@ struct Recorder
 end
 
 function (recorder::Recorder)(x)
-    Zygote.ignore(() -> push!(recorder.inputs, copy(x)))
+    Zygote.ignore(() -> push!(recorder.inputs, first_values(x)))
     return x
 end
 
 observed_model(model, recorder) = Chain(recorder, model.layers...)
-
-struct ObservedData{D,F}
-    data::D
-    record::F
-end
-
-Base.length(observed::ObservedData) = length(observed.data)
-
-function Base.iterate(observed::ObservedData, state...)
-    next = iterate(observed.data, state...)
-    next === nothing && return nothing
-    (x, y), state = next
-    return (x, ObservedLabels(y, observed.record)), state
-end
 
 struct ObservedLabels{Y,F} <: AbstractMatrix{Bool}
     labels::Y
@@ -164,9 +154,9 @@ end
 # notes the gradient first; it is defined in a proof alone.
 function note_classic_gradients(gradients)
     Core.eval(Flux.Optimise, quote
-        function update!(opt::Union{ADAM,Descent,Momentum}, x::Array, gradient)
+        function update!(rule::Union{ADAM,Descent,Momentum,Optimiser,RMSProp}, x::Array, gradient)
             get!(() -> copy(gradient), $gradients, x)
-            return invoke(update!, Tuple{Any,Any,Any}, opt, x, gradient)
+            return invoke(update!, Tuple{Any,Any,Any}, rule, x, gradient)
         end
     end)
 end
