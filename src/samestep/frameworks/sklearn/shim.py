@@ -88,12 +88,15 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
 def observe(
     script: Any, model: Any, data: Any, epochs: int
 ) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
+
+    Of each row its first value alone is kept.
+    """
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
     backprop = model._backprop
 
     def recording_backprop(x: Any, y: Any, *args: Any) -> Any:
-        observed[-1].append((np.array(x), np.argmax(y, axis=1)))
+        observed[-1].append((x[:, :1].copy(), np.argmax(y, axis=1)))
         return backprop(x, y, *args)
 
     model._backprop = recording_backprop
