@@ -52,6 +52,10 @@ def _shuffles(experiment: Experiment) -> bool:
     return experiment.training.shuffle != "never"
 
 
+def _schedules(experiment: Experiment) -> bool:
+    return experiment.training.learning_rate_schedule.name != "constant"
+
+
 @dataclass(frozen=True)
 class Trap:
     """One trap. `variant` names the field of `Form` that switches it on in the reference.
@@ -371,6 +375,7 @@ TRAPS: tuple[Trap, ...] = (
             "flax": "in the root by default (Optax, eps_in_sqrt=True)",
             "numpy": "beside the root",
             "flux": "beside the root",
+            "knet": "in the root",
             "julia": "beside the root",
         },
         neutralised="Scripts set the place where it can be set; else the proof names it and says "
@@ -387,6 +392,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "AdamW decouples, weight_decay 0.004 by default",
             "flax": "optax.adamw decouples, weight_decay 1e-4 by default",
             "flux": "AdamW decouples; multiplied by the rate since Optimisers 0.4 (couple = true)",
+            "knet": "no decay of its own; the script adds a decoupled one",
         },
         neutralised="Scripts name the decoupled form and its value; the step rung catches the "
         "other.",
@@ -402,6 +408,7 @@ TRAPS: tuple[Trap, ...] = (
             "flax": "biased",
             "numpy": "unbiased",
             "flux": "unbiased",
+            "knet": "biased on the CPU",
             "julia": "unbiased",
         },
         neutralised="Not in the framework's own layer; the proof names it and says how far it "
@@ -432,10 +439,27 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "1e-3",
             "flax": "batch norm 1e-5, layer norm 1e-6",
             "flux": "1e-5",
-            "knet": "1e-5",
+            "knet": "batch norm 1e-5; its LayerNorm (since 1.4.10) adds it to the unbiased deviation",
         },
         neutralised="Scripts write it out; the forward rung catches another.",
         applies=_has("batch_norm", "layer_norm"),
+    ),
+    Trap(
+        name="layer norm's epsilon beside the root",
+        what="Layer norm divides by sqrt(variance) + epsilon instead of sqrt(variance + epsilon).",
+        behaviours={
+            "torch": "in the root",
+            "keras": "in the root",
+            "flax": "in the root",
+            "numpy": "in the root",
+            "julia": "in the root",
+            "flux": "in the root, but squared (FluxML/Flux.jl#2421); scripts give the root of it",
+            "flux-classic": "beside the root",
+        },
+        neutralised="Not in the framework's own layer; the proof names it and says how far it "
+        "moves the result.",
+        variant="epsilon_beside_root",
+        applies=_has("layer_norm"),
     ),
     Trap(
         name="same padding",
@@ -446,7 +470,7 @@ TRAPS: tuple[Trap, ...] = (
             "torch": 'padding="same" refuses strides; a number pads both sides alike',
             "flax": 'more at the end, as many as the stride needs (padding="SAME", the default)',
             "flux": "SamePad() asks for what the kernel has; a tuple pads each side",
-            "knet": "a number pads both sides alike",
+            "knet": "a number pads both sides alike; on the CPU four of them pad each side",
         },
         neutralised="Scripts pad by numbers where the framework has another meaning; the forward "
         "rung catches a shift.",
@@ -490,6 +514,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "the leak",
             "flax": "1",
             "numpy": "the leak",
+            "knet": "none of its own; max.(x, 0.01x) would have both, 1.01, relu.(x) .+ min.(x, 0) / 100 "
+            "has the leak",
         },
         neutralised="Not in the framework's own function; the proof names it and says how far it "
         "moves the result.",
@@ -550,6 +576,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "the approximation only if asked for",
             "flax": "the approximation by default",
             "flux": "the approximation (gelu); gelu_erf is exact",
+            "knet": "exact (Knet.Ops21.gelu)",
         },
         neutralised="Scripts ask for the exact one; the forward rung catches the other.",
         applies=_activates("gelu"),
@@ -563,11 +590,37 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "drops rate, scales in training",
             "flax": "drops rate, scales in training; on unless the model is set to eval",
             "flux": "drops p, scales in training; on inside a gradient alone",
-            "knet": "drops p, scales in training; on inside a gradient alone",
+            "knet": "drops p, scales in training; on inside a gradient alone; a kept value that is 0 "
+            "has no slope",
         },
         neutralised="The proof climbs with the rate at 0, evaluates with it on, and checks one "
         "step with it by its statistics.",
         applies=_has("dropout"),
+    ),
+    Trap(
+        name="learning rate passed over",
+        what="A new learning rate goes to an optimizer that is not used, because an older one "
+        "stays, or the new optimizer starts without the old one's moments.",
+        behaviours={
+            "knet": "adam(model, data; lr) leaves a parameter's optimizer as it is, so that another "
+            "rate in a later call changes nothing",
+        },
+        neutralised="Scripts set the rate where the optimizer keeps it; the trajectory rung trains "
+        "until a schedule has changed it.",
+        applies=_schedules,
+    ),
+    Trap(
+        name="near ties in max pool",
+        what="The gradient of a max pool goes to the first value that is close to the largest, not "
+        "to the largest itself.",
+        behaviours={
+            "flux": "to the first within the root of the precision's epsilon (NNlib): 3.5e-4 of the "
+            "value in float32, 1.5e-8 in float64",
+            "knet": "as flux",
+        },
+        neutralised="Not in the framework's own layer; float64, in which a proof runs, has next "
+        "to no near ties.",
+        applies=_has("max_pool2d"),
     ),
     Trap(
         name="TF32 and threads",

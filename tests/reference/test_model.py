@@ -13,7 +13,7 @@ from samestep.layers import LayerKind
 from samestep.placing import PlacedLayer, parameter_shapes, place_layers, state_shapes
 from samestep.reference import Form, forward, loss_and_gradients, loss_of_logits
 from samestep.reference.activations import activate, activation_slope
-from samestep.reference.normalization import running_statistics
+from samestep.reference.normalization import Norm, normalize, normalize_slope, running_statistics
 
 torch = pytest.importorskip("torch")
 
@@ -277,3 +277,11 @@ def test_cross_entropy_by_hand() -> None:
     logits, y = np.log([[1.0, 3.0], [2.0, 2.0]]), np.array([1, 0])
     assert loss_of_logits(logits, y) == pytest.approx(-(math.log(0.75) + math.log(0.5)) / 2)
     assert loss_of_logits(np.array([[1000.0, -1000.0]]), np.array([1])) == 2000.0
+
+
+def test_epsilon_beside_the_root_by_hand() -> None:
+    x, norm = np.array([[1.0, 3.0]]), Norm((1,), 0.5, beside_root=True)
+    # With half the distance d = 1 both are d / (d + 0.5), and d grows half as fast as a value.
+    np.testing.assert_allclose(normalize(x, norm), [[-1 / 1.5, 1 / 1.5]])
+    slope = 0.5 / 1.5**2 / 2
+    np.testing.assert_allclose(normalize_slope(np.array([[0.0, 1.0]]), x, norm), [[-slope, slope]])

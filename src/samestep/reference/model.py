@@ -61,7 +61,7 @@ def loss_and_gradients(
     inputs = [x]
     linear: list[Array] = []
     for placed in layers:
-        z = _linear(placed, weights, inputs[-1], training=True, masks=masks)
+        z = _linear(placed, weights, inputs[-1], form=form, training=True, masks=masks)
         linear.append(z)
         inputs.append(activate(_activation(placed), z, form))
     loss, slope = loss_and_slope(inputs.pop(), y, form)
@@ -70,7 +70,7 @@ def loss_and_gradients(
         name = _activation(placed)
         if name != "none":
             slope = slope * activation_slope(name, z, form)
-        slope = _slope(placed, weights, value, slope, gradients, masks)
+        slope = _slope(placed, weights, value, slope, gradients, form, masks)
     state: Weights = {}
     for placed, value in zip(layers, inputs, strict=True):
         state |= _state_after(placed, weights, value, form)
@@ -81,7 +81,7 @@ def loss_and_gradients(
 def _evaluate(layers: list[PlacedLayer], weights: Weights, x: Array, form: Form) -> Array:
     value = x
     for placed in layers:
-        z = _linear(placed, weights, value, training=False, masks=NO_MASKS)
+        z = _linear(placed, weights, value, form=form, training=False, masks=NO_MASKS)
         value = activate(_activation(placed), z, form)
     return value
 
@@ -96,7 +96,7 @@ def _activation(placed: PlacedLayer) -> ActivationName:
 
 
 def _linear(
-    placed: PlacedLayer, weights: Weights, x: Array, *, training: bool, masks: Masks
+    placed: PlacedLayer, weights: Weights, x: Array, *, form: Form, training: bool, masks: Masks
 ) -> Array:
     """A layer's output before its activation."""
     name = placed.name
@@ -113,13 +113,13 @@ def _linear(
             return windows.avg_pool(x, size, stride)
         case BatchNorm(epsilon=epsilon):
             if training:
-                normal = norm.normalize(x, norm.batch_axes(x), epsilon)
+                normal = norm.normalize(x, norm.Norm(norm.batch_axes(x), epsilon))
             else:
                 root = np.sqrt(weights[f"{name}.variance"] + epsilon)
                 normal = (x - weights[f"{name}.mean"]) / root
             return normal * weights[f"{name}.scale"] + weights[f"{name}.bias"]
         case LayerNorm(epsilon=epsilon):
-            normal = norm.normalize(x, (1,), epsilon)
+            normal = norm.normalize(x, norm.Norm((1,), epsilon, form.epsilon_beside_root))
             return normal * weights[f"{name}.scale"] + weights[f"{name}.bias"]
         case Dropout():
             return x * masks[name] if training and name in masks else x
@@ -135,6 +135,7 @@ def _slope(
     x: Array,
     slope: Array,
     gradients: Weights,
+    form: Form,
     masks: Masks,
 ) -> Array:
     """The derivative by a layer's input from that by its linear output; notes the gradients."""
@@ -159,9 +160,11 @@ def _slope(
         case AvgPool2d(size=size, stride=stride):
             return windows.avg_pool_slope(slope, x, size, stride)
         case BatchNorm(epsilon=epsilon):
-            return _norm_slope(name, weights, x, slope, gradients, norm.batch_axes(x), epsilon)
+            by_batch = norm.Norm(norm.batch_axes(x), epsilon)
+            return _norm_slope(name, weights, x, slope, gradients, by_batch)
         case LayerNorm(epsilon=epsilon):
-            return _norm_slope(name, weights, x, slope, gradients, (1,), epsilon)
+            by_row = norm.Norm((1,), epsilon, form.epsilon_beside_root)
+            return _norm_slope(name, weights, x, slope, gradients, by_row)
         case Dropout():
             return slope * masks[name] if name in masks else slope
         case Flatten():
@@ -176,14 +179,13 @@ def _norm_slope(
     x: Array,
     slope: Array,
     gradients: Weights,
-    axes: tuple[int, ...],
-    epsilon: float,
+    kind: norm.Norm,
 ) -> Array:
-    normal = norm.normalize(x, axes, epsilon)
+    normal = norm.normalize(x, kind)
     rows = norm.batch_axes(x)
     gradients[f"{name}.scale"] = (slope * normal).sum(axis=rows)
     gradients[f"{name}.bias"] = slope.sum(axis=rows)
-    return norm.normalize_slope(slope * weights[f"{name}.scale"], x, axes, epsilon)
+    return norm.normalize_slope(slope * weights[f"{name}.scale"], x, kind)
 
 
 def _state_after(placed: PlacedLayer, weights: Weights, x: Array, form: Form) -> Weights:

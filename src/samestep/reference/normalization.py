@@ -1,23 +1,41 @@
 """Batch norm and layer norm: forward and backward."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from samestep.reference.arrays import Array
 
 
-def normalize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
-    """x with mean 0 and, but for epsilon, variance 1 over these axes."""
-    centred = x - x.mean(axis=axes, keepdims=True)
-    return np.asarray(centred / np.sqrt((centred**2).mean(axis=axes, keepdims=True) + epsilon))
+@dataclass(frozen=True)
+class Norm:
+    """What is normalized: over which axes, and with epsilon in the root or beside it."""
+
+    axes: tuple[int, ...]
+    epsilon: float
+    beside_root: bool = False
+
+    def root(self, x: Array) -> Array:
+        """The root that is differentiated."""
+        variance = x.var(axis=self.axes, keepdims=True)
+        return np.asarray(np.sqrt(variance if self.beside_root else variance + self.epsilon))
+
+    def divisor(self, x: Array) -> Array:
+        """What the centred values are divided by."""
+        return self.root(x) + self.epsilon if self.beside_root else self.root(x)
 
 
-def normalize_slope(slope: Array, x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+def normalize(x: Array, norm: Norm) -> Array:
+    """x with mean 0 and, but for epsilon, variance 1 over the axes."""
+    return np.asarray((x - x.mean(axis=norm.axes, keepdims=True)) / norm.divisor(x))
+
+
+def normalize_slope(slope: Array, x: Array, norm: Norm) -> Array:
     """The derivative by x, through the mean and the variance too."""
-    normal = normalize(x, axes, epsilon)
-    root = np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
-    mean_slope = slope.mean(axis=axes, keepdims=True)
-    mean_product = (slope * normal).mean(axis=axes, keepdims=True)
-    return np.asarray((slope - mean_slope - normal * mean_product) / root)
+    normal = normalize(x, norm)
+    mean_slope = slope.mean(axis=norm.axes, keepdims=True)
+    mean_product = (slope * normal).mean(axis=norm.axes, keepdims=True)
+    return np.asarray((slope - mean_slope) / norm.divisor(x) - normal * mean_product / norm.root(x))
 
 
 def batch_axes(x: Array) -> tuple[int, ...]:
