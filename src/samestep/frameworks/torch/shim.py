@@ -1,13 +1,29 @@
 """What users of PyTorch do not see: weights in and out, batches in a planned order, hooks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
+
+KINDS = {
+    nn.Linear: "dense",
+    nn.Conv2d: "conv2d",
+    nn.BatchNorm1d: "batch_norm",
+    nn.BatchNorm2d: "batch_norm",
+    nn.LayerNorm: "layer_norm",
+}
+PARTS = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "variance": "running_var",
+}
 
 
 def version() -> dict[str, str]:
@@ -23,19 +39,20 @@ def configure(threads: int, precision: str, device: str) -> None:
 
 
 def set_weights(model: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Overwrite the parameters; nn.Linear keeps its kernel as (out, in)."""
-    parameters = _parameters(model)
-    assert parameters.keys() == arrays.keys()
+    """Overwrite parameters and state."""
+    places = _places(model)
+    assert places.keys() == arrays.keys()
     with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(torch.from_numpy(_transposed(name, arrays[name])))
+        for name, place in places.items():
+            array = np.ascontiguousarray(place.from_canonical(arrays[name]))
+            place.tensor.copy_(torch.from_numpy(array))
 
 
 def get_weights(model: Any) -> dict[str, np.ndarray]:
-    """All parameters by canonical name and in canonical layout."""
+    """All parameters and state by canonical name and in canonical layout."""
     return {
-        name: _transposed(name, parameter.detach().numpy()).copy()
-        for name, parameter in _parameters(model).items()
+        name: place.to_canonical(place.tensor.detach().numpy()).copy()
+        for name, place in _places(model).items()
     }
 
 
@@ -48,44 +65,54 @@ def batches(
     schedule: dict[str, Any],
 ) -> Any:
     """A DataLoader whose batches follow the planned orders, epoch by epoch."""
-    dtype = torch.get_default_dtype()
-    dataset = TensorDataset(torch.from_numpy(x).to(dtype), torch.from_numpy(y))
-    return DataLoader(dataset, batch_sampler=_PlannedBatches(orders, schedule))
+    return DataLoader(_dataset(script, x, y), batch_sampler=_PlannedBatches(orders, schedule))
 
 
 def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
     """The model's outputs in evaluation mode."""
+    rows, _ = _dataset(script, x, np.zeros(len(x), np.int64)).tensors
     model.eval()
     with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(x)).numpy())
+        return np.asarray(model(rows).numpy())
 
 
 def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     """The gradient that the script's own first step accumulates."""
     seen: dict[str, np.ndarray] = {}
+    places = {
+        name: place
+        for name, place in _places(model).items()
+        if isinstance(place.tensor, nn.Parameter)
+    }
 
     def record(name: str, parameter: Any) -> None:
-        seen.setdefault(name, _transposed(name, parameter.grad.numpy()).copy())
+        seen.setdefault(name, places[name].to_canonical(parameter.grad.numpy()).copy())
 
-    for name, parameter in _parameters(model).items():
-        parameter.register_post_accumulate_grad_hook(lambda p, name=name: record(name, p))
+    for name, place in places.items():
+        place.tensor.register_post_accumulate_grad_hook(lambda p, name=name: record(name, p))
     script.train(model, data, 1, lambda epoch, loss: None)
-    return {name: seen[name] for name in _parameters(model)}
+    return {name: seen[name] for name in places}
 
 
 def observe(
     script: Any, model: Any, data: Any, epochs: int
 ) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
+
+    Of each row the first value alone is kept.
+    """
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
     inputs: list[np.ndarray] = []
     cross_entropy = nn.functional.cross_entropy
+
+    def record_input(model: Any, args: Any) -> None:
+        inputs.append(args[0].numpy().reshape(len(args[0]), -1)[:, :1].copy())
 
     def recording_loss(predicted: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         observed[-1].append((inputs.pop(), y.numpy().copy()))
         return cross_entropy(predicted, y, *args, **kwargs)
 
-    hook = model.register_forward_pre_hook(lambda _, args: inputs.append(args[0].numpy().copy()))
+    hook = model.register_forward_pre_hook(record_input)
     with mock.patch.object(nn.functional, "cross_entropy", recording_loss):
         script.train(model, data, epochs, lambda epoch, loss: observed.append([]))
     hook.remove()
@@ -113,14 +140,81 @@ class _PlannedBatches:
             yield order[start : start + self._size]
 
 
-def _parameters(model: Any) -> dict[str, Any]:
-    linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    named: dict[str, Any] = {}
-    for number, layer in enumerate(linear, start=1):
-        named[f"dense_{number}.kernel"] = layer.weight
-        named[f"dense_{number}.bias"] = layer.bias
-    return named
+def _dataset(script: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """The script's own tensors, with the rows where they were."""
+    with mock.patch.object(torch, "randperm", torch.arange):
+        return script.prepare(x, y).dataset
 
 
-def _transposed(name: str, array: np.ndarray) -> np.ndarray:
-    return array.T if name.endswith(".kernel") else array
+@dataclass(frozen=True)
+class _Place:
+    """Where an array of the plan lives, and how its layout is changed."""
+
+    tensor: Any
+    to_canonical: Callable[[np.ndarray], np.ndarray]
+    from_canonical: Callable[[np.ndarray], np.ndarray]
+
+
+def _places(model: Any) -> dict[str, _Place]:
+    places: dict[str, _Place] = {}
+    counts: dict[str, int] = {}
+    # Features that Flatten has just made of images stand together by channels in PyTorch, and
+    # by places in a plan. Images that come in have one channel.
+    channels = flattened = 1
+    for layer in model.modules():
+        if isinstance(layer, nn.Flatten):
+            channels, flattened = 1, channels * flattened
+        if type(layer) not in KINDS:
+            continue
+        kind = KINDS[type(layer)]
+        counts[kind] = counts.get(kind, 0) + 1
+        name = f"{kind}_{counts[kind]}"
+        for part in _parts(kind, layer):
+            tensor = getattr(layer, PARTS[part])
+            places[f"{name}.{part}"] = _place(kind, part, tensor, flattened)
+        if kind == "dense":
+            flattened = 1
+        elif isinstance(layer, nn.Conv2d):
+            channels = layer.out_channels
+        elif isinstance(layer, nn.BatchNorm2d):
+            channels = layer.num_features
+    return places
+
+
+def _parts(kind: str, layer: Any) -> list[str]:
+    match kind:
+        case "dense" | "conv2d":
+            return ["kernel"] if layer.bias is None else ["kernel", "bias"]
+        case "batch_norm":
+            return ["scale", "bias", "mean", "variance"]
+        case _:
+            return ["scale", "bias"]
+
+
+def _place(kind: str, part: str, tensor: Any, channels: int) -> _Place:
+    match kind, part:
+        case "conv2d", "kernel":
+            # (filters, in, rows, columns) here, (rows, columns, in, filters) in a plan.
+            return _Place(
+                tensor, lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1)
+            )
+        case "dense", "kernel":
+            return _Place(
+                tensor, lambda a: _by_places(a.T, channels), lambda a: _by_channels(a, channels).T
+            )
+        case ("dense", "bias") | ("conv2d", _):
+            return _Place(tensor, np.asarray, np.asarray)
+        case _:
+            return _Place(
+                tensor, lambda a: _by_places(a, channels), lambda a: _by_channels(a, channels)
+            )
+
+
+def _by_places(array: np.ndarray, channels: int) -> np.ndarray:
+    """The first axis from (C, H, W) to (H, W, C)."""
+    return array.reshape(channels, -1, *array.shape[1:]).swapaxes(0, 1).reshape(array.shape)
+
+
+def _by_channels(array: np.ndarray, channels: int) -> np.ndarray:
+    """The first axis from (H, W, C) to (C, H, W)."""
+    return array.reshape(-1, channels, *array.shape[1:]).swapaxes(0, 1).reshape(array.shape)
