@@ -53,6 +53,12 @@ REFUSED: set[tuple[str, str]] = {
 CAUSES: dict[tuple[str, str], set[str]] = {
     ("flax", "norms"): {"biased running variance"},
     ("flax-scan", "norms"): {"biased running variance"},
+    ("knet", "activations"): {"RMSprop epsilon in the root"},
+    ("knet", "norms"): {"biased running variance"},
+    ("knet", "pools"): {"learning rate inside the momentum buffer"},
+    ("knet-loop", "activations"): {"RMSprop epsilon in the root"},
+    ("knet-loop", "norms"): {"biased running variance"},
+    ("knet-loop", "pools"): {"learning rate inside the momentum buffer"},
 }
 """What makes a framework equivalent and not identical, apart from the place of Adam's epsilon."""
 

@@ -439,7 +439,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "1e-3",
             "flax": "batch norm 1e-5, layer norm 1e-6",
             "flux": "1e-5",
-            "knet": "batch norm 1e-5; its LayerNorm (since 1.4.10) adds it to the unbiased deviation",
+            "knet": "batch norm 1e-5; LayerNorm (since 1.4.10) has it beside the root, and n - 1 in "
+            "it",
         },
         neutralised="Scripts write it out; the forward rung catches another.",
         applies=_has("batch_norm", "layer_norm"),
@@ -514,8 +515,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "the leak",
             "flax": "1",
             "numpy": "the leak",
-            "knet": "none of its own; max.(x, 0.01x) would have both, 1.01, relu.(x) .+ min.(x, 0) / 100 "
-            "has the leak",
+            "knet": "has none; the script's relu(x) + min(x, 0) / 100 has the leak, max(x, 0.01x) would "
+            "have the sum, 1.01",
         },
         neutralised="Not in the framework's own function; the proof names it and says how far it "
         "moves the result.",
@@ -590,8 +591,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "drops rate, scales in training",
             "flax": "drops rate, scales in training; on unless the model is set to eval",
             "flux": "drops p, scales in training; on inside a gradient alone",
-            "knet": "drops p, scales in training; on inside a gradient alone; a kept value that is 0 "
-            "has no slope",
+            "knet": "drops p, scales in training; on inside a gradient alone; a value that is 0 "
+            "and stays has no slope",
         },
         neutralised="The proof climbs with the rate at 0, evaluates with it on, and checks one "
         "step with it by its statistics.",
@@ -602,8 +603,8 @@ TRAPS: tuple[Trap, ...] = (
         what="A new learning rate goes to an optimizer that is not used, because an older one "
         "stays, or the new optimizer starts without the old one's moments.",
         behaviours={
-            "knet": "adam(model, data; lr) leaves a parameter's optimizer as it is, so that another "
-            "rate in a later call changes nothing",
+            "knet": "adam(model, data; lr) leaves a parameter's optimizer as it is, so that "
+            "another rate in a later call changes nothing",
         },
         neutralised="Scripts set the rate where the optimizer keeps it; the trajectory rung trains "
         "until a schedule has changed it.",
@@ -614,8 +615,8 @@ TRAPS: tuple[Trap, ...] = (
         what="The gradient of a max pool goes to the first value that is close to the largest, not "
         "to the largest itself.",
         behaviours={
-            "flux": "to the first within the root of the precision's epsilon (NNlib): 3.5e-4 of the "
-            "value in float32, 1.5e-8 in float64",
+            "flux": "to the first within the root of the precision's epsilon (NNlib): 3.5e-4 of "
+            "the value in float32, 1.5e-8 in float64",
             "knet": "as flux",
         },
         neutralised="Not in the framework's own layer; float64, in which a proof runs, has next "
