@@ -439,8 +439,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "1e-3",
             "flax": "batch norm 1e-5, layer norm 1e-6",
             "flux": "1e-5",
-            "knet": "batch norm 1e-5; LayerNorm (since 1.4.10) has it beside the root, and n - 1 in "
-            "it",
+            "knet": "batch norm 1e-5; LayerNorm (since 1.4.10) has it beside the root of an "
+            "unbiased variance",
         },
         neutralised="Scripts write it out; the forward rung catches another.",
         applies=_has("batch_norm", "layer_norm"),
@@ -515,8 +515,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "the leak",
             "flax": "1",
             "numpy": "the leak",
-            "knet": "has none; the script's relu(x) + min(x, 0) / 100 has the leak, max(x, 0.01x) would "
-            "have the sum, 1.01",
+            "knet": "has none; the script's relu(x) + min(x, 0) / 100 has the leak, max(x, 0.01x) "
+            "would have the sum, 1.01",
         },
         neutralised="Not in the framework's own function; the proof names it and says how far it "
         "moves the result.",
