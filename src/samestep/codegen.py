@@ -31,8 +31,13 @@ class Unsupported(Exception):
     """The framework cannot express the experiment; the message is the reason, in a sentence."""
 
 
-def render_script(framework: Framework, experiment: Experiment, plan: Plan) -> str:
-    """Write the experiment in the framework's own idiom; raise Unsupported with the reason."""
+def render_script(
+    framework: Framework, experiment: Experiment, plan: Plan, raced: Plan | None = None
+) -> str:
+    """Write the experiment in the framework's own idiom; raise Unsupported with the reason.
+
+    A script that stands in for that of the `raced` plan evaluates in the same parts.
+    """
     refusal = framework.refusal(experiment)
     if refusal is not None:
         raise Unsupported(refusal)
@@ -58,7 +63,7 @@ def render_script(framework: Framework, experiment: Experiment, plan: Plan) -> s
         input_shape=plan.input_shape,
         classes=plan.dataset.classes,
         options=framework.entry.options,
-        evaluation_rows=evaluation_rows(plan),
+        evaluation_rows=evaluation_rows(raced or plan),
         tail=plan.rows % training.batch_size if training.last_batch == "keep" else 0,
     )
 

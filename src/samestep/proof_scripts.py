@@ -43,7 +43,7 @@ def _render(framework: Framework, plan: Plan, model: list[LayerKind]) -> str:
     """The script of the same experiment with another model."""
     experiment = plan.experiment.model_copy(update={"model": model})
     layers = place_layers(model, plan.input_shape, plan.dataset.classes)
-    return codegen.render_script(framework, experiment, replace(plan, layers=layers))
+    return codegen.render_script(framework, experiment, replace(plan, layers=layers), raced=plan)
 
 
 def _without_dropout(layer: LayerKind) -> LayerKind:
