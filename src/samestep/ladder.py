@@ -3,10 +3,11 @@
 Pure: arrays in, a verdict out; `proof` runs the workers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def judge(plan: Plan, observation: Observation) -> FrameworkProof:
 def name_rounding(plan: Plan, observation: Observation, proof: FrameworkProof) -> FrameworkProof:
     """Add the rounding that the proof lifted, and its size, if it can be seen at all."""
     assert observation.rounded_logits is not None
-    error = relative_error(observation.rounded_logits, _Yardstick(plan, EXACT).logits)
+    error = relative_error(observation.rounded_logits, _yardstick(plan, EXACT).logits)
     if error <= TOLERANCE:
         return proof
     cause = f"{observation.rounding} (logits by {error:.0e}; lifted for the proof)"
@@ -114,13 +115,12 @@ def find_causes(plan: Plan, observation: Observation) -> list[Trap] | None:
 
 def climb(plan: Plan, observation: Observation, form: Form) -> Iterator[Rung]:
     """The rungs one by one, each computed when it is asked for."""
-    yardstick = _Yardstick(plan, form)
-    yield _rung("forward", _forward_error(yardstick, observation), observation)
-    yield _rung("loss", _loss_error(yardstick, observation), observation)
-    gradient_error = worst_error(observation.gradient, yardstick.batch.gradients)
-    yield _rung("gradient", gradient_error, observation)
-    yield _rung("step", _step_error(yardstick, observation), observation)
-    yield _rung("trajectory", _trajectory_error(yardstick, observation), observation)
+    yardstick = _yardstick(plan, form)
+    for name, error in _ERRORS.items():
+        # What one framework's proof has computed, another's takes as it is.
+        with yardstick.lock:
+            worst = error(yardstick, observation)
+        yield _rung(name, worst, observation)
 
 
 def relative_error(observed: Array, expected: Array, scale: float | None = None) -> float:
@@ -147,17 +147,13 @@ def worst_error(observed: dict[str, Array], expected: dict[str, Array]) -> Worst
 
 def measure_shift(plan: Plan, form: Form) -> Shift:
     """How far a form moves the trajectory's end, by the reference alone."""
-    x, y = reference.held_out_data(plan)
-    moved, exact = reference.train(plan, form).weights, reference.train(plan).weights
-    moved_logits = reference.forward(plan.layers, moved, x, form)
-    exact_logits = reference.forward(plan.layers, exact, x)
-    moved_loss = reference.loss_of_logits(moved_logits, y, form)
-    exact_loss = reference.loss_of_logits(exact_logits, y)
-    return Shift(
-        weights=worst_error(moved, exact)[0],
-        logits=relative_error(moved_logits, exact_logits),
-        loss=relative_error(np.array(moved_loss), np.array(exact_loss)),
-    )
+    moved, exact = _yardstick(plan, form), _yardstick(plan, EXACT)
+    with moved.lock, exact.lock:
+        return Shift(
+            weights=worst_error(moved.run.weights, exact.run.weights)[0],
+            logits=relative_error(moved.trained_logits, exact.trained_logits),
+            loss=relative_error(np.array(moved.trained_loss), np.array(exact.trained_loss)),
+        )
 
 
 class _Yardstick:
@@ -166,6 +162,7 @@ class _Yardstick:
     def __init__(self, plan: Plan, form: Form) -> None:
         self.plan = plan
         self.form = form
+        self.lock = Lock()
 
     @cached_property
     def logits(self) -> Array:
@@ -189,6 +186,29 @@ class _Yardstick:
             _finite(array)
         _finite(np.array(run.losses))
         return run
+
+    @cached_property
+    def trained_logits(self) -> Array:
+        x, _ = reference.held_out_data(self.plan)
+        return reference.forward(self.plan.layers, self.run.weights, x, self.form)
+
+    @property
+    def trained_loss(self) -> float:
+        _, y = reference.held_out_data(self.plan)
+        return reference.loss_of_logits(self.trained_logits, y, self.form)
+
+
+_yardsticks: dict[tuple[int, Form], _Yardstick] = {}
+_YARDSTICKS = 64
+
+
+def _yardstick(plan: Plan, form: Form) -> _Yardstick:
+    """One yardstick a plan and form, shared by all frameworks of a proof."""
+    # A yardstick keeps its plan alive, so that no other can have its id.
+    key = (id(plan), form)
+    while len(_yardsticks) >= _YARDSTICKS and key not in _yardsticks:
+        _yardsticks.pop(next(iter(_yardsticks)), None)
+    return _yardsticks.setdefault(key, _Yardstick(plan, form))
 
 
 def _finite(array: Array) -> Array:
@@ -224,6 +244,10 @@ def _accuracy_error(logits: Array, y: NDArray[np.int64], observation: Observatio
     return 0.0 if difference * len(y) < tied + 0.5 else difference
 
 
+def _gradient_error(yardstick: _Yardstick, observation: Observation) -> Worst:
+    return worst_error(observation.gradient, yardstick.batch.gradients)
+
+
 def _step_error(yardstick: _Yardstick, observation: Observation) -> Worst:
     odd = sorted(set(observation.step) ^ set(yardstick.step))
     if odd:
@@ -246,11 +270,18 @@ def _trajectory_error(yardstick: _Yardstick, observation: Observation) -> Worst:
         (relative_error(np.array(seen), np.array(expected)), f"loss of epoch {number}")
         for number, (seen, expected) in enumerate(pairs, start=1)
     ]
-    x, y = reference.held_out_data(yardstick.plan)
-    logits = reference.forward(yardstick.plan.layers, run.weights, x, yardstick.form)
-    expected = np.array(reference.loss_of_logits(logits, y, yardstick.form))
+    expected = np.array(yardstick.trained_loss)
     trained = (relative_error(np.array(observation.trained_loss), expected), "test loss after it")
     return _worst([worst_error(observation.trajectory, run.weights), *losses, trained])
+
+
+_ERRORS: dict[RungName, Callable[[_Yardstick, Observation], Worst]] = {
+    "forward": _forward_error,
+    "loss": _loss_error,
+    "gradient": _gradient_error,
+    "step": _step_error,
+    "trajectory": _trajectory_error,
+}
 
 
 def _worst(errors: list[Worst]) -> Worst:

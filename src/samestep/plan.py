@@ -24,7 +24,7 @@ from samestep.placing import PlacedLayer, Shape, array_shapes, place_layers
 
 PROOF_EPOCHS = 3
 PROOF_BATCHES = 120
-PROOF_FLOPS = 2e11
+PROOF_FLOPS = 5e10
 """A proof trains on at most so many full batches in all, and on fewer where they cost more."""
 
 PROOF_TEST_ROWS = 1000
