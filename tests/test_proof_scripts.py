@@ -38,6 +38,13 @@ def test_large_data_is_audited_whole_through_a_light_model() -> None:
     assert sources.audit_rows == plan.rows
 
 
+def test_the_audit_is_light_though_the_raced_model_is_evaluated_in_parts() -> None:
+    plan = plan_of("digits-mlp", *MANY_ROWS[:2], "data.test_rows=300", "model.2.units=65536")
+    sources = render_scripts(FRAMEWORKS["torch"], plan)
+    assert "256" in sources.raced and "256" in sources.audit
+    assert sources.audit_rows == plan.rows
+
+
 def test_a_script_whose_training_knows_its_model_is_audited_on_part_of_the_rows() -> None:
     plan = plan_of("digits-mlp", *MANY_ROWS)
     sources = render_scripts(FRAMEWORKS["numpy"], plan)
