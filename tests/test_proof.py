@@ -408,13 +408,14 @@ def test_a_record_comes_back_from_json_with_its_infinity() -> None:
     assert FrameworkProof.model_validate_json(text) == record
 
 
-def planted(tmp_path: Path, name: str, file: str, old: str, new: str) -> Framework:
-    """A copy of a shipped framework with one line of one file changed, found by its path."""
+def planted(tmp_path: Path, name: str, old: str, new: str, files: str = "*.j2") -> Framework:
+    """A copy of a shipped framework with one text in these files changed, found by its path."""
     folder = tmp_path / "frameworks" / name
     shutil.copytree(SHIPPED[name].folder, folder)
-    text = (folder / file).read_text()
-    assert old in text, f"{old!r} is not in {file}"
-    (folder / file).write_text(text.replace(old, new))
+    texts = {file: file.read_text() for file in folder.glob(files)}
+    assert any(old in text for text in texts.values()), f"{old!r} is not in {files} of {name}"
+    for file, text in texts.items():
+        file.write_text(text.replace(old, new))
     catalogue = folder / "framework.toml"
     catalogue.write_text(catalogue.read_text().replace("[frameworks.", "[frameworks.planted-"))
     with pytest.MonkeyPatch.context() as patch:
@@ -437,8 +438,8 @@ SCRIPT_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
     "twice the rate": (
         "torch",
         SGD,
-        "lr={{ optimizer.learning_rate | literal }}",
-        "lr=2 * {{ optimizer.learning_rate | literal }}",
+        '"lr=" ~ optimizer.learning_rate',
+        '"lr=2 * " ~ optimizer.learning_rate',
         "step",
     ),
     "weight decay": ("torch", ADAM, "eps={{", "weight_decay=1e-4, eps={{", "step"),
@@ -447,8 +448,8 @@ SCRIPT_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
     "a bias with the wrong sign": (
         "numpy",
         SGD,
-        """' @ model["kernel_' ~ number ~ '"] + model""",
-        """' @ model["kernel_' ~ number ~ '"] - model""",
+        """' + model["bias_'""",
+        """' - model["bias_'""",
         "trajectory",
     ),
     "sum of the epoch's losses": (
@@ -478,7 +479,7 @@ SCRIPT_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
         SGD,
         "TensorDataset(x, y)",
         "TensorDataset(x, y.flip(0))",
-        "audit",
+        "gradient",
     ),
 }
 
@@ -489,43 +490,42 @@ def test_a_fault_planted_in_a_template_is_found(
 ) -> None:
     name, optimizer, old, new, departs = SCRIPT_FAULTS[fault]
     installed(name)
-    framework = planted(tmp_path, name, "script.py.j2", old, new)
+    framework = planted(tmp_path, name, old, new)
     verdict = proof.prove(planned(optimizer), framework)
     assert (verdict.verdict, verdict.departs) == ("different", departs), verdict
 
 
 JULIA_FAULTS = {
     "julia": [
-        ("script.jl.j2", ADAM, "f(h[i, j] + b[i])", "f(Float32(h[i, j] + b[i]))", "forward"),
-        ("script.jl.j2", ADAM, "return loss, correct", "return 2 * loss, correct", "loss"),
-        ("script.jl.j2", ADAM, "(i == label + 1)) / length(y)", "(i == label + 1))", "gradient"),
-        ("script.jl.j2", ADAM, "number(optimizer.epsilon | literal)", 'number("1e-7")', "step"),
-        ("script.jl.j2", ADAM, "step += 1", "step = 1", "trajectory"),
-        ("script.jl.j2", SGD, "({{ columns }}, y, Mer", "({{ columns }}, reverse(y), Mer", "audit"),
+        (ADAM, "f(h[i, j] + b[i])", "f(Float32(h[i, j] + b[i]))", "forward"),
+        (ADAM, "return loss, correct", "return 2 * loss, correct", "loss"),
+        (ADAM, "(i == label + 1)) / length(y)", "(i == label + 1))", "gradient"),
+        (ADAM, "number(optimizer.epsilon | literal)", 'number("1e-7")', "step"),
+        (ADAM, "step += 1", "step = 1", "trajectory"),
+        (SGD, "({{ columns }}, y, Mer", "({{ columns }}, reverse(y), Mer", "audit"),
     ],
     "flux": [
-        ("script.jl.j2", ADAM, "{{ optimizer.epsilon | literal }}", "1e-7", "step"),
-        ("model.j2", SGD, ", shuffle = true", "", "audit"),
+        (ADAM, "| literal, optimizer.epsilon | literal %}", '| literal, "1e-7" %}', "step"),
+        (SGD, 'else options ~ ", shuffle = true"', "else options", "audit"),
     ],
     "flux-classic": [
         (
-            "classic.jl.j2",
             SGD,
             "logitcrossentropy(model(x), y)",
             "2 * logitcrossentropy(model(x), y)",
             "gradient",
         ),
-        ("model.j2", SGD, ", shuffle = true", "", "audit"),
+        (SGD, 'else options ~ ", shuffle = true"', "else options", "audit"),
     ],
     "knet": [
-        ("script.jl.j2", MOMENTUM, "optimizer.momentum]", "0.5]", "trajectory"),
-        ("script.jl.j2", SGD, "; shuffle = true{{ partial }}", "; shuffle = true", "audit"),
+        (MOMENTUM, "(optimizer[key] | literal)", "(optimizer[key] / 2)", "step"),
+        (SGD, '(["partial = true"] if', "([] if", "audit"),
     ],
 }
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "optimizer", "old", "new", "departs"),
+    ("name", "optimizer", "old", "new", "departs"),
     [
         pytest.param(name, *fault, id=f"{name}-{fault[-1]}", marks=marks_of(name))
         for name, faults in JULIA_FAULTS.items()
@@ -536,14 +536,13 @@ def test_a_fault_planted_in_a_julia_template_is_found(
     planned: MakePlan,
     tmp_path: Path,
     name: str,
-    file: str,
     optimizer: str,
     old: str,
     new: str,
     departs: str,
 ) -> None:
     installed(name)
-    framework = planted(tmp_path, name, file, old, new)
+    framework = planted(tmp_path, name, old, new)
     verdict = proof.prove(planned(optimizer), framework)
     assert (verdict.verdict, verdict.departs) == ("different", departs), verdict
 
@@ -552,7 +551,6 @@ def test_a_variant_planted_in_a_template_is_named(planned: MakePlan, tmp_path: P
     framework = planted(
         tmp_path,
         "numpy",
-        "script.py.j2",
         "root = np.sqrt(v_hat) + {{ optimizer.epsilon | literal }}",
         "c = 1 - {{ optimizer.beta_2 | literal }}**step\n"
         "                eps = {{ optimizer.epsilon | literal }}\n"
@@ -597,7 +595,7 @@ def test_a_broken_cache_file_is_ignored(planned: MakePlan) -> None:
 def test_a_key_changes_with_what_it_rests_on(planned: MakePlan, tmp_path: Path) -> None:
     plan, framework = planned(), SHIPPED["numpy"]
     other_shim = planted(
-        tmp_path, "numpy", "shim.py", "import numpy as np", "import numpy as np  #"
+        tmp_path, "numpy", "import numpy as np", "import numpy as np  #", "shim.py"
     )
     keys = {
         proof.proof_key(plan, framework, "a"),
@@ -641,7 +639,7 @@ def test_what_cannot_be_written_is_unsupported(
 
 
 def test_a_worker_that_fails_is_told_with_its_stage(planned: MakePlan, tmp_path: Path) -> None:
-    broken = planted(tmp_path, "numpy", "shim.py", "def logits(", "def no_logits(")
+    broken = planted(tmp_path, "numpy", "def logits(", "def no_logits(", "shim.py")
     verdict = proof.prove(planned(), broken)
     assert (verdict.verdict, verdict.stage) == ("failed", "forward")
     assert "logits" in verdict.message
