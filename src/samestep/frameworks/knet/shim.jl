@@ -3,189 +3,94 @@
 # Hooks hang on types of this file alone, so that nothing changes for a raced trial: the first
 # layer of an observed model records what comes in, and observed labels what enters the loss.
 
+include(shim_tools)
+
 using Knet
 
 version() = Dict("Knet" => package_version(Knet))
-
-function package_version(package)
-    for line in eachline(joinpath(dirname(dirname(pathof(package))), "Project.toml"))
-        startswith(line, "version") && return String(split(line, '"')[2])
-    end
-    return "unknown"
-end
 
 function configure(threads, type, device)
     Knet.array_type[] = Array{type}
 end
 
 function set_weights(model, arrays)
-    canonical = Dict(arrays)
-    foreach(place -> place.write(canonical[place.name]), places(model))
+    found = Dict(arrays)
+    for slot in slots(model)
+        copyto!(held(slot), from_plan(slot, found[slot.name]))
+    end
     return model
 end
 
-get_weights(model) = [place.name => place.read(held(place.param)) for place in places(model)]
+get_weights(model) = [slot.name => copy(to_plan(slot, held(slot))) for slot in slots(model)]
 
-held(param::Param) = value(param)
-held(::Nothing) = nothing
+slots(model) = model_slots(describe, model.layers)
 
-# Where an array of the plan lives: in a parameter, or, as running moments, in none. `read` gives
-# it of the parameter's values or of their gradient, `write` takes it.
-struct Place
-    name::String
-    param::Union{Param,Nothing}
-    read::Any
-    write::Any
+# The types of a script's layers are the script's own, so they are told by their names.
+describe(layer) = describe(Val(nameof(typeof(layer))), layer)
+describe(::Val, layer) = layer === mat ? ("flatten", Slot[]) : ("", Slot[])
+describe(::Val{:Dense}, layer) = "dense", kernel_and_bias(layer, BY_FEATURES)
+# conv4 turns the kernel round.
+describe(::Val{:Conv}, layer) = "conv2d", kernel_and_bias(layer, CONVOLUTION_KERNEL)
+
+function kernel_and_bias(layer, layout)
+    kernel = Slot("kernel", whole(layer.w), :values, layout)
+    biased = hasproperty(layer, :b) && layer.b !== nothing
+    return biased ? [kernel, Slot("bias", part(layer.b, 1:length(layer.b)), :values)] : [kernel]
 end
 
-const kinds = Dict(
-    :Dense => "dense",
-    :Conv => "conv2d",
-    :BatchNorm => "batch_norm",
-    :LayerNorm => "layer_norm",
-)
-
-function places(model)
-    found, counts = Place[], Dict{String,Int}()
-    # Features that a flatten has just made of images stand together by channels in Knet, and
-    # by places in a plan.
-    channels, flattened = 1, nothing
-    for layer in model.layers
-        if layer === mat && flattened === nothing
-            flattened = channels
-        end
-        kind = nameof(typeof(layer))
-        haskey(kinds, kind) || continue
-        number = counts[kinds[kind]] = get(counts, kinds[kind], 0) + 1
-        order = something(flattened, 1)
-        append!(found, places(Val(kind), layer, "$(kinds[kind])_$number", order))
-        kind == :Conv && (channels = size(layer.w, 4))
-        kind == :BatchNorm && (channels = length(layer.params) ÷ 2)
-        kind == :Dense && (flattened = 1)
-    end
-    return found
-end
-
-function places(::Val{:Dense}, layer, name, channels)
-    kernel = Place(
-        "$name.kernel",
-        layer.w,
-        w -> by_places(w, channels),
-        array -> value(layer.w) .= by_channels(array, channels),
-    )
-    return [kernel; bias_places(layer, name)]
-end
-
-# conv4 turns the kernel round, a plan does not.
-function places(::Val{:Conv}, layer, name, channels)
-    kernel = Place(
-        "$name.kernel",
-        layer.w,
-        w -> permutedims(turned(w), (4, 3, 1, 2)),
-        array -> value(layer.w) .= turned(permutedims(array, (3, 4, 2, 1))),
-    )
-    return [kernel; bias_places(layer, name)]
-end
-
-turned(w) = reverse(reverse(w; dims = 1); dims = 2)
-
-function bias_places(layer, name)
-    hasproperty(layer, :b) && layer.b !== nothing || return Place[]
-    return [vector_place("$name.bias", layer.b, 1:length(layer.b), 1)]
-end
-
-function vector_place(name, param, range, channels)
-    return Place(
-        name,
-        param,
-        values -> by_places(vec(values)[range], channels),
-        array -> vec(value(param))[range] = by_channels(array, channels),
-    )
-end
-
-function places(::Val{:LayerNorm}, layer, name, channels)
-    range = 1:length(layer.scale)
-    return [
-        vector_place("$name.scale", layer.scale, range, channels),
-        vector_place("$name.bias", layer.bias, range, channels),
-    ]
-end
-
-function places(::Val{:BatchNorm}, layer, name, channels)
+function describe(::Val{:BatchNorm}, layer)
+    # One vector holds scale and bias.
     features = length(layer.params) ÷ 2
-    # Moments take their shape from the first batch, so that until then they are functions.
-    moment(part, field, init) = Place(
-        "$name.$part",
-        nothing,
-        _ -> begin
-            values = getproperty(layer.moments, field)
-            values === nothing && (values = getproperty(layer.moments, init)(Float64, features))
-            by_places(vec(values), channels)
-        end,
-        array -> begin
-            values = by_channels(array, channels)
-            setproperty!(layer.moments, field, nothing)
-            setproperty!(layer.moments, init, (type, size...) -> reshape(type.(values), size))
-        end,
-    )
-    return [
-        vector_place("$name.scale", layer.params, 1:features, channels),
-        vector_place("$name.bias", layer.params, features+1:2features, channels),
-        moment("mean", :mean, :meaninit),
-        moment("variance", :var, :varinit),
+    mean = moment(layer.moments, :mean, :meaninit, features)
+    variance = moment(layer.moments, :var, :varinit, features)
+    return "batch_norm",
+    [
+        Slot("scale", part(layer.params, 1:features), :values, BY_FEATURES),
+        Slot("bias", part(layer.params, features+1:2features), :values, BY_FEATURES),
+        Slot("mean", mean, :values, BY_FEATURES; trained = false),
+        Slot("variance", variance, :values, BY_FEATURES; trained = false),
     ]
 end
 
-# The last dimension's order: a plan's has channels next to each other, Knet's places.
-by_channels(array, channels) = swapped(array, channels)
-by_places(array, channels) = swapped(array, size(array)[end] ÷ channels)
-
-function swapped(array, inner)
-    parts = reshape(array, :, inner, size(array)[end] ÷ inner)
-    return reshape(permutedims(parts, (1, 3, 2)), size(array))
+function describe(::Val{:LayerNorm}, layer)
+    holders = ("scale" => whole(layer.scale), "bias" => whole(layer.bias))
+    return "layer_norm", [Slot(name, holder, :values, BY_FEATURES) for (name, holder) in holders]
 end
 
-# Batches in the planned orders; every new iteration is the next epoch.
-mutable struct PlannedBatches{X}
-    x::X
-    y::Vector{Int}
-    orders::Matrix{Int}
-    batch_size::Int
-    stop::Int
-    epoch::Int
+# What a slot holds of a parameter, and of its gradient.
+whole(param) = (values = value(param), param = param, take = identity)
+
+function part(param, places)
+    return (values = view(vec(value(param)), places), param = param, take = g -> vec(g)[places])
+end
+
+# Moments take their shape from the first batch; until then they wait as a vector.
+function moment(moments, field, init, features)
+    values = getproperty(moments, field)
+    if values === nothing
+        values = getproperty(moments, init)(eltype(Knet.array_type[]), features)
+        setproperty!(moments, init, (type, size...) -> reshape(values, size))
+    end
+    return (values = vec(values),)
 end
 
 function batches(script, model, x, y, orders, schedule)
-    rows, size = Base.size(orders, 1), schedule.batch_size
-    stop = schedule.last_batch == "drop" ? rows ÷ size * size : rows
-    return PlannedBatches(images(x), y .+ 1, Matrix{Int}(orders), size, stop, 0)
+    return PlannedBatches(own_images(x), y .+ 1, orders, schedule)
 end
 
-Base.length(data::PlannedBatches) = cld(data.stop, data.batch_size)
+# Rows in the form that a script's `prepare` gives them: images (W, H, C, N).
+own_images(x) = ndims(x) == 4 ? permutedims(x, (2, 3, 1, 4)) : x
 
-function Base.iterate(data::PlannedBatches, start = 0)
-    start >= data.stop && return nothing
-    start == 0 && (data.epoch += 1)
-    stop = min(start + data.batch_size, data.stop)
-    rows = data.orders[start+1:stop, data.epoch]
-    x = data.x[ntuple(_ -> Colon(), ndims(data.x) - 1)..., rows]
-    return (x, data.y[rows]), stop
-end
-
-# A plan's images are (C, W, H, N) here, Knet's (W, H, C, N).
-images(x) = ndims(x) == 4 ? permutedims(x, (2, 3, 1, 4)) : x
-
-logits(script, model, x) = model(images(x))
+logits(script, model, x) = model(own_images(x))
 
 # An optimizer that notes the first gradient that it is handed. Knet's own `adam` and the like
 # leave alone a parameter that has an optimizer.
 mutable struct NoteGradient
     gradient::Any
     lr::Any
-    NoteGradient() = new(nothing, nothing)
 end
 
-# A schedule sets `opt.lr`, that of a script's AdamW `opt.adam.lr`.
+# A schedule sets `opt.lr` or, with AdamW, `opt.adam.lr`.
 Base.getproperty(note::NoteGradient, name::Symbol) = name == :adam ? note : getfield(note, name)
 
 function Knet.update!(w::AbstractArray{<:Number}, gradient, note::NoteGradient)
@@ -195,44 +100,33 @@ end
 # The gradient that the script's own first step hands to its optimizer.
 function gradients(script, model, data)
     for parameter in params(model)
-        parameter.opt = NoteGradient()
+        parameter.opt = NoteGradient(nothing, nothing)
     end
     script.train(model, data, 1, (epoch, loss) -> nothing)
-    learned = filter(place -> place.param !== nothing, places(model))
-    return [place.name => place.read(place.param.opt.gradient) for place in learned]
+    trained = filter(slot -> slot.trained, slots(model))
+    return [slot.name => to_plan(slot, noted(slot.holder)) for slot in trained]
 end
+
+noted(holder) = holder.take(holder.param.opt.gradient)
 
 # Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
 function observe(script, model, data, epochs)
     inputs, seen = Any[], Vector{Any}[[]]
-    data = ObservedData(data, labels -> push!(seen[end], (pop!(inputs), labels .- 1)))
+    record(labels) = push!(seen[end], (pop!(inputs), labels .- 1))
+    data = ObservedData(data, labels -> ObservedLabels(labels, record))
     model = script.Chain(Recorder(inputs), model.layers...)
     script.train(model, data, epochs, (epoch, loss) -> push!(seen, []))
     return seen[1:epochs]
 end
 
-# A first layer that notes the first value of each row that comes in.
+# A first layer that notes what comes in.
 struct Recorder
     inputs::Vector{Any}
 end
 
 function (recorder::Recorder)(x)
-    push!(recorder.inputs, reshape(x, :, size(x)[end])[1:1, :])
+    push!(recorder.inputs, first_values(x))
     return x
-end
-
-struct ObservedData{D,F}
-    data::D
-    record::F
-end
-
-Base.length(observed::ObservedData) = length(observed.data)
-
-function Base.iterate(observed::ObservedData, state...)
-    next = iterate(observed.data, state...)
-    next === nothing && return nothing
-    (x, y), state = next
-    return (x, ObservedLabels(y, observed.record)), state
 end
 
 struct ObservedLabels{Y,F} <: AbstractVector{Int}
