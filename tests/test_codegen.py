@@ -42,7 +42,7 @@ REASONS: dict[str, list[str]] = {
     "sklearn": [""],
     "numpy": ["has no error function"],
     "julia": ["has no error function"],
-    "flux-classic": ["has a fixed epsilon"],
+    "flux-classic": ["has a fixed epsilon", "tanh approximation of gelu"],
 }
 """Parts of the reasons that a framework may have; all others write every experiment."""
 
