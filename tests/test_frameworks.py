@@ -46,11 +46,16 @@ REFUSED: set[tuple[str, str]] = {
     ("sklearn", "images, a new order each epoch, last batch dropped"),
     ("numpy", "gelu"),
     ("julia", "gelu"),
+    ("flux-classic", "activations"),
+    ("flux-classic", "gelu"),
     *(("sklearn", path.stem) for path in FOLDER.glob("*.toml")),
 }
 """What a framework can't write, by its name and the experiment's."""
 
 CAUSES: dict[tuple[str, str], set[str]] = {
+    ("flux", "pools"): {"learning rate inside the momentum buffer"},
+    ("flux-classic", "norms"): {"layer norm's epsilon beside the root"},
+    ("flux-classic", "pools"): {"learning rate inside the momentum buffer"},
     ("flax", "norms"): {"biased running variance"},
     ("flax-scan", "norms"): {"biased running variance"},
     ("knet", "activations"): {"RMSprop epsilon in the root"},
