@@ -1,5 +1,7 @@
 # What users of the Julia script do not see: weights in and out, planned orders, hooks.
 
+include(shim_tools)
+
 using Random
 
 const precision = Ref{DataType}(Float32)
@@ -34,7 +36,7 @@ function batches(script, model, x, y, orders, schedule)
     schedule.shuffle == "each_epoch" && return x, y, PlannedOrders(orders)
     # Every epoch has the same order here, so the rows are put in it once.
     order = orders[:, 1]
-    return rows_of(x, order), y[order]
+    return select_rows(x, order), y[order]
 end
 
 """The outputs before the softmax, by the script's own forward pass."""
@@ -56,7 +58,7 @@ end
 function observe(script, model, data, epochs)
     observed = [[]]
     watch(script, model, data, epochs, (epoch, loss) -> push!(observed, [])) do grads, x, y
-        push!(last(observed), (reshape(x, :, length(y))[1:1, :], copy(y)))
+        push!(last(observed), (first_values(x), copy(y)))
     end
     return observed[1:epochs]
 end
@@ -95,11 +97,9 @@ end
 
 """x as the script's prepare lays it out, in the order that it came."""
 function laid_out(script, x)
-    one_row = first(script.prepare(rows_of(x, 1:1), [0]))
+    one_row = first(script.prepare(select_rows(x, 1:1), [0]))
     return reshape(x, size(one_row)[1:end-1]..., size(x)[end])
 end
-
-rows_of(x, rows) = x[ntuple(_ -> Colon(), ndims(x) - 1)..., rows]
 
 """`(W1 = ...,)` -> `["dense_1.kernel" => ..., ...]`, in the order of the layers."""
 function canonical(model)
