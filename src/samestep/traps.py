@@ -486,6 +486,7 @@ TRAPS: tuple[Trap, ...] = (
             "flax": "not flipped",
             "flux": "Conv flips, CrossCor does not",
             "knet": "conv4 flips by default, mode = 1 does not",
+            "julia": "not flipped",
         },
         neutralised="Shims turn the weights round, which trains the same model; the forward rung "
         "catches one that was not.",
@@ -501,6 +502,7 @@ TRAPS: tuple[Trap, ...] = (
             "flax": "channels last",
             "flux": "(W, H, C, N), column-major: as PyTorch",
             "knet": "(W, H, C, N), column-major: as PyTorch",
+            "julia": "(C, W, H, N), column-major: channels last",
         },
         neutralised="Shims reorder the kernel's rows; the forward rung catches one that was not.",
         applies=_has("flatten"),
@@ -515,6 +517,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "the leak",
             "flax": "1",
             "numpy": "the leak",
+            "julia": "the leak",
             "knet": "has none; the script's relu(x) + min(x, 0) / 100 has the leak, max(x, 0.01x) "
             "would have the sum, 1.01",
         },
@@ -547,6 +550,7 @@ TRAPS: tuple[Trap, ...] = (
             "torch": "exact",
             "flax": "exact",
             "numpy": "exact",
+            "julia": "exact",
         },
         neutralised="Not in the framework's own function; the proof names it and says how far it "
         "moves the result.",
