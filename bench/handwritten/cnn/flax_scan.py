@@ -1,7 +1,9 @@
 """Flax NNX and Optax, one jitted epoch: the batches are a `jax.lax.scan`.
 
 From flax.readthedocs.io ('MNIST tutorial', 'Performance considerations') and docs.jax.dev
-(`jax.lax.scan`, 'Pseudorandom numbers').
+(`jax.lax.scan`, 'Pseudorandom numbers'). On a CPU, XLA runs a convolution in a loop's body far slower than outside
+(github.com/jax-ml/jax/issues/12868); the remedy, to unroll the scan entirely, takes too long to
+compile with an epoch's hundreds of batches.
 """
 
 import time
