@@ -85,6 +85,7 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
         if isinstance(place.tensor, nn.Parameter)
     }
 
+    @torch.compiler.disable
     def record(name: str, parameter: Any) -> None:
         seen.setdefault(name, places[name].to_canonical(parameter.grad.numpy()).copy())
 
@@ -105,9 +106,11 @@ def observe(
     inputs: list[np.ndarray] = []
     cross_entropy = nn.functional.cross_entropy
 
+    @torch.compiler.disable
     def record_input(model: Any, args: Any) -> None:
         inputs.append(args[0].numpy().reshape(len(args[0]), -1)[:, :1].copy())
 
+    @torch.compiler.disable
     def recording_loss(predicted: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         observed[-1].append((inputs.pop(), y.numpy().copy()))
         return cross_entropy(predicted, y, *args, **kwargs)
