@@ -52,7 +52,35 @@ REFUSED: set[tuple[str, str]] = {
 }
 """What a framework can't write, by its name and the experiment's."""
 
+KERAS = {
+    "convolution": set[str](),
+    "dropout": set[str](),
+    "gelu": set[str](),
+    "activations": {"RMSprop epsilon in the root"},
+    "norms": {"epsilon-hat Adam", "biased running variance"},
+    "pools": {"learning rate inside the momentum buffer"},
+}
+ROUNDED_BY_TENSORFLOW = {
+    "gelu": {"float32 constant in GELU"},
+    "activations": {"float32 leak"},
+    "norms": {"float32 beta powers in Adam", "float32 weight decay"},
+    "pools": {"float32 momentum"},
+}
+ROUNDED_BY_KERAS_JAX = {
+    experiment: {"float64 computed in float32"} for experiment in ("convolution", "norms", "pools")
+}
+
 CAUSES: dict[tuple[str, str], set[str]] = {
+    **{
+        (name, experiment): causes | rounded.get(experiment, set())
+        for name, rounded in {
+            "keras-tensorflow": ROUNDED_BY_TENSORFLOW,
+            "tensorflow": ROUNDED_BY_TENSORFLOW,
+            "keras-jax": ROUNDED_BY_KERAS_JAX,
+            "keras-torch": dict[str, set[str]](),
+        }.items()
+        for experiment, causes in KERAS.items()
+    },
     ("flux", "pools"): {"learning rate inside the momentum buffer"},
     ("flux-classic", "norms"): {"layer norm's epsilon beside the root"},
     ("flux-classic", "pools"): {"learning rate inside the momentum buffer"},
@@ -67,7 +95,7 @@ CAUSES: dict[tuple[str, str], set[str]] = {
 }
 """What makes a framework equivalent and not identical, apart from the place of Adam's epsilon."""
 
-HAT_ADAM = {"keras-tensorflow", "keras-jax", "keras-torch", "sklearn"}
+HAT_ADAM = {"keras-tensorflow", "keras-jax", "keras-torch", "tensorflow", "sklearn"}
 
 CONTRACT = [
     *("version", "configure", "set_weights", "get_weights", "batches"),
