@@ -1,9 +1,11 @@
 """Flax NNX and Optax, one jitted epoch: the batches are a `jax.lax.scan`.
 
 From flax.readthedocs.io ('MNIST tutorial', 'Performance considerations') and docs.jax.dev
-(`jax.lax.scan`, 'Pseudorandom numbers'). On a CPU, XLA runs a convolution in a loop's body far slower than outside
-(github.com/jax-ml/jax/issues/12868); the remedy, to unroll the scan entirely, takes too long to
-compile with an epoch's hundreds of batches.
+(`jax.lax.scan`, 'Pseudorandom numbers').
+
+On a CPU a convolution is several times slower inside a loop's body than outside
+(github.com/jax-ml/jax/issues/12868). A scan unrolled entirely escapes that, but would have to
+compile the step once for every batch of the epoch.
 """
 
 import time
