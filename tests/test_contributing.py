@@ -36,8 +36,8 @@ def test_the_worked_example_is_proved(example: Path) -> None:
 def test_the_fault_planted_in_the_worked_example_is_found(example: Path) -> None:
     template = example / "script.py.j2"
     source = template.read_text(encoding="utf-8")
-    assert source.count("y_new[rows])") == 1
-    template.write_text(source.replace("y_new[rows])", "y[rows])"), encoding="utf-8")
+    assert source.count("y_new[rows]") == 1
+    template.write_text(source.replace("y_new[rows]", "y[rows]"), encoding="utf-8")
     proof = prove(make_plan(load_experiment("iris-mlp")), named_framework("numpy-slices"))
     assert proof.verdict == "different"
     assert [rung.name for rung in proof.rungs if not rung.passed] == ["trajectory"]
