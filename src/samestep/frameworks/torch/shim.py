@@ -1,5 +1,6 @@
 """What users of PyTorch do not see: weights in and out, batches in a planned order, hooks."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,11 @@ PARTS = {
 
 
 def version() -> dict[str, str]:
-    """The version of PyTorch."""
-    return {"torch": torch.__version__}
+    """The version of PyTorch, and of Lightning if the script is written in it."""
+    versions = {"torch": torch.__version__}
+    if "lightning" in sys.modules:
+        versions["lightning"] = sys.modules["lightning"].__version__
+    return versions
 
 
 def configure(threads: int, precision: str, device: str) -> None:
@@ -65,6 +69,8 @@ def batches(
     schedule: dict[str, Any],
 ) -> Any:
     """A DataLoader whose batches follow the planned orders, epoch by epoch."""
+    # After eight trainings PyTorch would compile no more, and the proof would watch another step.
+    torch.compiler.reset()
     return DataLoader(_dataset(script, x, y), batch_sampler=_PlannedBatches(orders, schedule))
 
 
@@ -85,12 +91,15 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
         if isinstance(place.tensor, nn.Parameter)
     }
 
-    @torch.compiler.disable
-    def record(name: str, parameter: Any) -> None:
-        seen.setdefault(name, places[name].to_canonical(parameter.grad.numpy()).copy())
+    def recorder(name: str) -> Callable[[Any], None]:
+        @torch.compiler.disable
+        def record(parameter: Any) -> None:
+            seen.setdefault(name, places[name].to_canonical(parameter.grad.numpy()).copy())
+
+        return record
 
     for name, place in places.items():
-        place.tensor.register_post_accumulate_grad_hook(lambda p, name=name: record(name, p))
+        place.tensor.register_post_accumulate_grad_hook(recorder(name))
     script.train(model, data, 1, lambda epoch, loss: None)
     return {name: seen[name] for name in places}
 
@@ -136,6 +145,9 @@ class _PlannedBatches:
         self._size = schedule["batch_size"]
         rows = orders.shape[1]
         self._stop = rows // self._size * self._size if schedule["last_batch"] == "drop" else rows
+
+    def __len__(self) -> int:
+        return -(-self._stop // self._size)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = next(self._epochs)[: self._stop]
