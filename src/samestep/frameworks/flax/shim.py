@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import flax
@@ -68,31 +70,34 @@ def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
 
 def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     """The gradient that the script's own first step hands to its optimizer."""
-    seen: list[dict[str, np.ndarray]] = []
-    # Of this model: the one that a step merges has lost the order of its layers.
-    places = _places(model)
-    update = nnx.Optimizer.update
+    optimizers: list[Any] = []
 
-    def record(grads: dict[str, Any]) -> None:
-        seen.append({name: np.array(grad) for name, grad in grads.items()})
+    class RecordingOptimizer(nnx.Optimizer):
+        """Keeps the last gradient in its own state, which every step returns."""
 
-    def recording_update(self: Any, model: Any, grads: Any, **kwargs: Any) -> Any:
-        by_place = dict(nnx.to_flat_state(grads))
-        named = {
-            name: by_place[place].get_value() for name, place in places.items() if place in by_place
-        }
-        io_callback(record, None, named, ordered=True)
-        return update(self, model, grads, **kwargs)
+        def __init__(self, model: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(model, *args, **kwargs)
+            zeros = jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param))
+            self.seen = nnx.Variable(nnx.to_pure_dict(zeros))
+            optimizers.append(self)
 
-    _with_fresh_jit(script)
-    nnx.Optimizer.update = recording_update
+        def update(self, model: Any, grads: Any, **kwargs: Any) -> None:
+            self.seen.set_value(nnx.to_pure_dict(grads))
+            super().update(model, grads, **kwargs)
+
+    original = nnx.Optimizer
+    nnx.Optimizer = RecordingOptimizer
     try:
         script.train(model, data, 1, lambda epoch, loss: None)
-        jax.effects_barrier()
     finally:
-        nnx.Optimizer.update = update
-        _with_fresh_jit(script)
-    return seen[0]
+        nnx.Optimizer = original
+    seen = optimizers[0].seen.get_value()
+    variables = _variables(model)
+    return {
+        name: np.array(reduce(getitem, place, seen))
+        for name, place in _places(model).items()
+        if isinstance(variables[name], nnx.Param)
+    }
 
 
 def observe(
@@ -105,11 +110,12 @@ def observe(
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
     loss_fn = script.loss_fn
 
-    def record(x: Any, y: Any) -> None:
-        observed[-1].append((np.array(x), np.array(y)))
+    def record(x: list[Any], y: list[Any]) -> None:
+        observed[-1].append((np.concatenate(x), np.concatenate(y)))
 
     def recording_loss(model: Any, x: Any, y: Any) -> Any:
-        io_callback(record, None, x.reshape(len(x), -1)[:, :1], y, ordered=True)
+        first = x.reshape(len(x), -1)[:, :1]
+        io_callback(record, None, _in_parts(first), _in_parts(y), ordered=True)
         return loss_fn(model, x, y)
 
     def next_epoch(epoch: int, loss: float) -> None:
@@ -159,6 +165,14 @@ class _PlannedOrders:
         order: np.ndarray = next(self._orders)
         assert len(order) == rows
         return order
+
+
+def _in_parts(array: Any) -> list[Any]:
+    """What a callback may take of a column of numbers.
+
+    JAX copies more than 100 KiB by a thread of the pool whose threads wait for the callback.
+    """
+    return [array[start : start + 8192] for start in range(0, len(array), 8192)]
 
 
 def _with_fresh_jit(script: Any) -> None:
