@@ -360,6 +360,8 @@ TRAPS: tuple[Trap, ...] = (
             "torch": "no",
             "sklearn": "no",
             "flux": "layers start in Float32; f64(model) converts",
+            "flux-classic": "as flux, but LayerNorm starts in Float64, and a norm's constants have "
+            "the type they are written in, so that all after them is float64 in float32 too",
             "knet": "minibatch and param convert to Knet.array_type[], Array{Float32} at first",
             "julia": "no",
         },
@@ -392,6 +394,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "AdamW decouples, weight_decay 0.004 by default",
             "flax": "optax.adamw decouples, weight_decay 1e-4 by default",
             "flux": "AdamW decouples; multiplied by the rate since Optimisers 0.4 (couple = true)",
+            "flux-classic": "ADAMW decouples; not multiplied by the rate",
             "knet": "no decay of its own; the script adds a decoupled one",
         },
         neutralised="Scripts name the decoupled form and its value; the step rung catches the "
@@ -470,7 +473,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras": 'more at the end, as many as the stride needs (padding="same")',
             "torch": 'padding="same" refuses strides; a number pads both sides alike',
             "flax": 'more at the end, as many as the stride needs (padding="SAME", the default)',
-            "flux": "SamePad() asks for what the kernel has; a tuple pads each side",
+            "flux": "more at the start, as many as the kernel has (SamePad()); a tuple each side",
             "knet": "a number pads both sides alike; on the CPU four of them pad each side",
         },
         neutralised="Scripts pad by numbers where the framework has another meaning; the forward "
@@ -517,6 +520,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "the leak",
             "flax": "1",
             "numpy": "the leak",
+            "flux": "the leak",
+            "flux-classic": "1",
             "julia": "the leak",
             "knet": "has none; the script's relu(x) + min(x, 0) / 100 has the leak, max(x, 0.01x) "
             "would have the sum, 1.01",
@@ -581,6 +586,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras": "the approximation only if asked for",
             "flax": "the approximation by default",
             "flux": "the approximation (gelu); gelu_erf is exact",
+            "flux-classic": "the approximation alone",
             "knet": "exact (Knet.Ops21.gelu)",
         },
         neutralised="Scripts ask for the exact one; the forward rung catches the other.",
