@@ -438,8 +438,8 @@ SCRIPT_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
     "twice the rate": (
         "torch",
         SGD,
-        '"lr=" ~ optimizer.learning_rate',
-        '"lr=2 * " ~ optimizer.learning_rate',
+        "rate = optimizer.learning_rate | literal %}",
+        'rate = "2 * " ~ optimizer.learning_rate | literal %}',
         "step",
     ),
     "weight decay": ("torch", ADAM, "eps={{", "weight_decay=1e-4, eps={{", "step"),
