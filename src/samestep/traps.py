@@ -82,6 +82,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "before",
             "keras-jax": "before",
             "keras-torch": "before",
+            "tensorflow": "before (Keras's optimizer)",
             "sklearn": "before",
             "torch": "after",
             "flax": "after (Optax, eps_root = 0)",
@@ -103,6 +104,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
             "keras-jax": "exact",
             "keras-torch": "exact",
+            "tensorflow": "as keras-tensorflow",
             "sklearn": "exact",
             "torch": "exact",
             "flax": "exact",
@@ -123,6 +125,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
             "keras-jax": "exact",
             "keras-torch": "exact",
+            "tensorflow": "as keras-tensorflow",
             "torch": "exact",
             "flax": "exact",
             "numpy": "exact",
@@ -143,6 +146,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "rounded: ops.cast of a Python float passes through float32",
             "keras-jax": "exact",
             "keras-torch": "exact",
+            "tensorflow": "as keras-tensorflow",
             "torch": "exact",
             "flax": "exact",
             "numpy": "exact",
@@ -160,6 +164,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "inside",
             "keras-jax": "inside",
             "keras-torch": "inside",
+            "tensorflow": "inside (Keras's optimizer)",
             "sklearn": "inside",
             "torch": "outside",
             "flax": "outside (optax.trace)",
@@ -212,6 +217,7 @@ TRAPS: tuple[Trap, ...] = (
         "last batch count for more.",
         behaviours={
             "keras": "weighted by rows",
+            "tensorflow": "left to the user's loop; a plain metrics.Mean weighs batches alike",
             "sklearn": "weighted by rows",
             "torch": "left to the user's loop; common tutorials divide by the number of batches",
             "flax": "left to the user's loop",
@@ -229,6 +235,7 @@ TRAPS: tuple[Trap, ...] = (
         "after the epoch instead, it is lower.",
         behaviours={
             "keras": "running mean",
+            "tensorflow": "left to the user's loop",
             "sklearn": "running mean (loss_curve_)",
             "torch": "left to the user's loop",
             "flax": "left to the user's loop",
@@ -302,6 +309,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras.utils.set_random_seed was called, and draws new ones otherwise",
             "keras-jax": "fit(shuffle=True) draws a new order each epoch",
             "keras-torch": "fit(shuffle=True) draws a new order each epoch",
+            "tensorflow": "tf.data draws a new order each epoch, unless "
+            "reshuffle_each_iteration=False",
             "flux": "DataLoader(shuffle = true) draws a new order each epoch",
             "knet": "minibatch(shuffle = true) draws a new order each epoch",
         },
@@ -327,6 +336,7 @@ TRAPS: tuple[Trap, ...] = (
         behaviours={
             "torch": "DataLoader keeps it unless drop_last=True",
             "keras": "fit keeps it",
+            "tensorflow": "tf.data keeps it unless drop_remainder=True",
             "sklearn": "keeps it",
             "flax": "left to the user's loop; the official examples drop it",
             "flux": "DataLoader keeps it unless partial = false",
@@ -373,6 +383,7 @@ TRAPS: tuple[Trap, ...] = (
         what="RMSprop divides by sqrt(v + epsilon) instead of sqrt(v) + epsilon.",
         behaviours={
             "keras": "in the root",
+            "tensorflow": "in the root (Keras's optimizer)",
             "torch": "beside the root",
             "flax": "in the root by default (Optax, eps_in_sqrt=True)",
             "numpy": "beside the root",
@@ -407,6 +418,7 @@ TRAPS: tuple[Trap, ...] = (
         "the unbiased one (n - 1) of the paper's Algorithm 2.",
         behaviours={
             "keras": "biased",
+            "tensorflow": "biased (Keras's layer)",
             "torch": "unbiased",
             "flax": "biased",
             "numpy": "unbiased",
@@ -516,6 +528,7 @@ TRAPS: tuple[Trap, ...] = (
         behaviours={
             "torch": "the leak",
             "keras-tensorflow": "the leak",
+            "tensorflow": "the leak",
             "keras-jax": "1",
             "keras-torch": "the leak",
             "flax": "1",
@@ -552,6 +565,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "rounded: an attribute of TensorFlow's LeakyRelu, a float32",
             "keras-jax": "exact",
             "keras-torch": "exact",
+            "tensorflow": "as keras-tensorflow",
             "torch": "exact",
             "flax": "exact",
             "numpy": "exact",
@@ -569,6 +583,7 @@ TRAPS: tuple[Trap, ...] = (
             "keras-tensorflow": "rounded: tf.nn.gelu casts a Python float",
             "keras-jax": "exact",
             "keras-torch": "exact",
+            "tensorflow": "as keras-tensorflow",
             "torch": "exact",
             "flax": "exact",
             "numpy": "exact",
@@ -599,6 +614,7 @@ TRAPS: tuple[Trap, ...] = (
         behaviours={
             "torch": "drops p, scales in training",
             "keras": "drops rate, scales in training",
+            "tensorflow": "on where the model is called with training=True",
             "flax": "drops rate, scales in training; on unless the model is set to eval",
             "flux": "drops p, scales in training; on inside a gradient alone",
             "knet": "drops p, scales in training; on inside a gradient alone; a value that is 0 "
