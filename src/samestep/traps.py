@@ -220,7 +220,7 @@ TRAPS: tuple[Trap, ...] = (
             "tensorflow": "left to the user's loop; a plain metrics.Mean weighs batches alike",
             "sklearn": "weighted by rows",
             "torch": "left to the user's loop; common tutorials divide by the number of batches",
-            "lightning": "self.log(on_epoch=True) weighs by batch_size, or by a size that it guesses",
+            "lightning": "self.log(on_epoch=True) weighs by batch_size, else by a guess",
             "flax": "left to the user's loop",
             "numpy": "left to the user's loop",
             "flux": "left to the user's loop",
