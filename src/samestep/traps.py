@@ -286,6 +286,19 @@ TRAPS: tuple[Trap, ...] = (
         neutralised="Every worker says which kernels its OpenBLAS chose; a race warns of old ones.",
     ),
     Trap(
+        name="convolutions in an XLA loop",
+        what="XLA on CPUs brings the convolutions of a backward pass into the form that its fast "
+        "code takes only outside loops; inside lax.scan a training step takes 6 to 17 times the "
+        "processor time (measured on JAX 0.10).",
+        behaviours={
+            "flax": "one jitted step a batch is out of any loop",
+            "flax-scan": "every step is inside the loop",
+        },
+        neutralised="Not neutralised: the work is the same, and that an epoch in one call is then "
+        "slow is what a race shows.",
+        applies=_has("conv2d"),
+    ),
+    Trap(
         name="initialisers",
         what="Frameworks draw their first weights from different distributions.",
         behaviours={
@@ -367,7 +380,8 @@ TRAPS: tuple[Trap, ...] = (
             "keras-torch": "result_type maps float64 to float32 (as JAX does by default), so "
             "that ops.matmul computes in float32 after set_floatx('float64') too",
             "keras-jax": "float32 unless jax_enable_x64 is set; ops.tanh in float32 then too",
-            "flax": "float32 unless jax_enable_x64 is set",
+            "flax": "float32 unless jax_enable_x64 is set; with it too, nnx.BatchNorm starts its "
+            "statistics in float32, and optax.exponential_decay computes the rate in it",
             "keras-tensorflow": "Python floats pass through float32 in ops.cast",
             "torch": "no",
             "sklearn": "no",
@@ -617,7 +631,7 @@ TRAPS: tuple[Trap, ...] = (
             "torch": "drops p, scales in training",
             "keras": "drops rate, scales in training",
             "tensorflow": "on where the model is called with training=True",
-            "flax": "drops rate, scales in training; on unless the model is set to eval",
+            "flax": "drops rate, scales in training; on unless nnx.view or eval() switches it off",
             "flux": "drops p, scales in training; on inside a gradient alone",
             "knet": "drops p, scales in training; on inside a gradient alone; a value that is 0 "
             "and stays has no slope",
