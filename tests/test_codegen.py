@@ -194,7 +194,7 @@ def test_script_of_a_shipped_experiment_is_clean(experiment: str, name: str) -> 
 
 
 @pytest.mark.parametrize("name", PYTHON)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=experiments())
 def test_script_of_any_experiment_is_clean(
     name: str, drawn: tuple[Experiment, tuple[int, ...], int]
@@ -262,7 +262,7 @@ def render_drawn(name: str, drawn: tuple[Experiment, tuple[int, ...], int]) -> s
 
 
 @pytest.mark.parametrize("name", JULIA)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=experiments())
 def test_julia_script_of_any_experiment_is_tidy(
     name: str, drawn: tuple[Experiment, tuple[int, ...], int]
@@ -278,7 +278,7 @@ def test_julia_script_of_any_experiment_is_tidy(
 
 @pytest.mark.julia
 @pytest.mark.parametrize("name", JULIA)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=experiments())
 def test_julia_script_of_any_experiment_parses(
     parse_julia: Callable[[str], list[str]],

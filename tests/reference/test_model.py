@@ -86,7 +86,7 @@ def draw_arrays(placed: list[PlacedLayer], generator: np.random.Generator) -> di
     rows=st.lists(row_layers, max_size=2),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_gradients_are_the_slopes_of_the_loss(
     shape: tuple[int, int, int], images: list[Any], rows: list[Any], seed: int
 ) -> None:
@@ -180,7 +180,7 @@ class _Flatten(torch.nn.Module):  # type: ignore[misc, name-defined]
     rows=st.lists(row_layers, max_size=2),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_forward_and_backward_are_those_of_torch(
     shape: tuple[int, int, int], images: list[Any], rows: list[Any], seed: int
 ) -> None:
