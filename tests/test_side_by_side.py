@@ -36,7 +36,7 @@ def test_an_error_stops_what_runs_and_what_is_to_come() -> None:
     with pytest.raises(ValueError, match="no"):
         side_by_side(work, range(9), lambda item, answer: None, jobs=2)
     # The thread that raised may have taken up the next item before it could be told.
-    assert 1 in stopped and stopped == begun[1:]
+    assert 1 in stopped and sorted(stopped) == begun[1:]
     assert len(begun) <= 3
 
 
