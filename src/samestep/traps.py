@@ -618,7 +618,7 @@ TRAPS: tuple[Trap, ...] = (
             "flax": "the approximation by default",
             "flux": "the approximation (gelu); gelu_erf is exact",
             "flux-classic": "the approximation alone",
-            "knet": "exact (Knet.Ops21.gelu)",
+            "knet": "exact (Knet.Ops21.gelu), broadcast in 1.4.6, of whole arrays in 1.4.10",
         },
         neutralised="Scripts ask for the exact one; the forward rung catches the other.",
         applies=_activates("gelu"),
