@@ -17,7 +17,7 @@ class Norm:
 
     def root(self, x: Array) -> Array:
         """The root that is differentiated."""
-        variance = x.var(axis=self.axes, keepdims=True)
+        variance = mean((x - mean(x, self.axes)) ** 2, self.axes)
         return np.asarray(np.sqrt(variance if self.beside_root else variance + self.epsilon))
 
     def divisor(self, x: Array) -> Array:
@@ -27,15 +27,27 @@ class Norm:
 
 def normalize(x: Array, norm: Norm) -> Array:
     """x with mean 0 and, but for epsilon, variance 1 over the axes."""
-    return np.asarray((x - x.mean(axis=norm.axes, keepdims=True)) / norm.divisor(x))
+    return np.asarray((x - mean(x, norm.axes)) / norm.divisor(x))
 
 
 def normalize_slope(slope: Array, x: Array, norm: Norm) -> Array:
     """The derivative by x, through the mean and the variance too."""
     normal = normalize(x, norm)
-    mean_slope = slope.mean(axis=norm.axes, keepdims=True)
-    mean_product = (slope * normal).mean(axis=norm.axes, keepdims=True)
+    mean_slope = mean(slope, norm.axes)
+    mean_product = mean(slope * normal, norm.axes)
     return np.asarray((slope - mean_slope) / norm.divisor(x) - normal * mean_product / norm.root(x))
+
+
+def mean(x: Array, axes: tuple[int, ...]) -> Array:
+    """The mean over the axes, which stay with a length of 1.
+
+    NumPy adds numbers pairwise where they lie side by side, and else one after another, which
+    over the 100,352 places of 128 images loses three digits; Adam divides them by as little.
+    """
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    side_by_side = np.ascontiguousarray(x.transpose(*kept, *axes))
+    flat = side_by_side.reshape(*(x.shape[axis] for axis in kept), -1)
+    return np.expand_dims(flat.mean(axis=-1), axes)
 
 
 def batch_axes(x: Array) -> tuple[int, ...]:
@@ -44,12 +56,16 @@ def batch_axes(x: Array) -> tuple[int, ...]:
 
 
 def running_statistics(
-    x: Array, mean: Array, variance: Array, momentum: float, biased: bool
+    x: Array, running_mean: Array, running_variance: Array, momentum: float, biased: bool
 ) -> tuple[Array, Array]:
     """The running mean and variance after a batch."""
     axes = batch_axes(x)
-    batch_variance = x.var(axis=axes, ddof=0 if biased else 1)
+    batch_mean = mean(x, axes)
+    batch_variance = mean((x - batch_mean) ** 2, axes)
+    if not biased:
+        rows = x.size // x.shape[-1]
+        batch_variance = batch_variance * (rows / (rows - 1))
     return (
-        momentum * mean + (1 - momentum) * x.mean(axis=axes),
-        momentum * variance + (1 - momentum) * batch_variance,
+        momentum * running_mean + (1 - momentum) * batch_mean.ravel(),
+        momentum * running_variance + (1 - momentum) * batch_variance.ravel(),
     )
