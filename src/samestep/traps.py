@@ -661,8 +661,9 @@ TRAPS: tuple[Trap, ...] = (
             "the value in float32, 1.5e-8 in float64",
             "knet": "as flux",
         },
-        neutralised="Not in the framework's own layer; float64, in which a proof runs, has next "
-        "to no near ties.",
+        neutralised="Not in the framework's own layer; the proof names it and says how far it "
+        "moves the result in float64.",
+        variant="near_ties",
         applies=_has("max_pool2d"),
     ),
     Trap(

@@ -14,6 +14,7 @@ from samestep.placing import PlacedLayer, parameter_shapes, place_layers, state_
 from samestep.reference import Form, forward, loss_and_gradients, loss_of_logits
 from samestep.reference.activations import activate, activation_slope
 from samestep.reference.normalization import Norm, normalize, normalize_slope, running_statistics
+from samestep.reference.windows import max_pool_slope
 
 torch = pytest.importorskip("torch")
 
@@ -285,3 +286,12 @@ def test_epsilon_beside_the_root_by_hand() -> None:
     np.testing.assert_allclose(normalize(x, norm), [[-1 / 1.5, 1 / 1.5]])
     slope = 0.5 / 1.5**2 / 2
     np.testing.assert_allclose(normalize_slope(np.array([[0.0, 1.0]]), x, norm), [[-slope, slope]])
+
+
+def test_near_ties_in_max_pool_by_hand() -> None:
+    window = np.array([[1.0, 0.0], [0.5, 1 + 1e-9]]).reshape(1, 2, 2, 1)
+    slope = np.ones((1, 1, 1, 1))
+    largest = max_pool_slope(slope, window, (2, 2), (2, 2))
+    first = max_pool_slope(slope, window, (2, 2), (2, 2), near_ties=True)
+    assert largest.ravel().tolist() == [0, 0, 0, 1]
+    assert first.ravel().tolist() == [1, 0, 0, 0]

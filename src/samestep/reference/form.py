@@ -25,6 +25,8 @@ class Form:
     """Epoch loss: the mean over batches, however many rows the last one has."""
     biased_running_variance: bool = False
     """Batch norm: the running variance takes in the batch's biased one (n, not n - 1)."""
+    near_ties: bool = False
+    """Max pool: the gradient goes to the first value that is close to the largest."""
     epsilon_beside_root: bool = False
     """Layer norm: divide by sqrt(variance) + epsilon."""
     leaky_slope_at_zero: bool = False

@@ -156,7 +156,7 @@ def _slope(
                 gradients[f"{name}.bias"] = slope.sum(axis=(0, 1, 2))
             return by_input
         case MaxPool2d(size=size, stride=stride):
-            return windows.max_pool_slope(slope, x, size, stride)
+            return windows.max_pool_slope(slope, x, size, stride, form.near_ties)
         case AvgPool2d(size=size, stride=stride):
             return windows.avg_pool_slope(slope, x, size, stride)
         case BatchNorm(epsilon=epsilon):

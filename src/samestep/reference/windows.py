@@ -8,6 +8,9 @@ from samestep.reference.arrays import Array
 
 Pair = tuple[int, int]
 
+NEAR = float(np.sqrt(np.finfo(np.float64).eps))
+"""Values that differ by this share of the larger one are equal to Julia's isapprox."""
+
 
 def convolve(x: Array, kernel: Array, stride: Pair, padding: Padding) -> Array:
     """Correlation with kernel (rows, columns, in, filters), which is not flipped."""
@@ -31,11 +34,17 @@ def max_pool(x: Array, size: Pair, stride: Pair) -> Array:
     return np.asarray(_windows(x, size, stride).max(axis=(4, 5)))
 
 
-def max_pool_slope(slope: Array, x: Array, size: Pair, stride: Pair) -> Array:
+def max_pool_slope(
+    slope: Array, x: Array, size: Pair, stride: Pair, near_ties: bool = False
+) -> Array:
     """The derivative by x: a window's largest value, the first of several, has it all."""
     windows = _windows(x, size, stride)
     flat = windows.reshape(*windows.shape[:4], -1)
-    first = np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., np.newaxis]
+    largest = flat.max(axis=-1, keepdims=True)
+    equal = flat == largest
+    if near_ties:
+        equal |= largest - flat <= NEAR * np.maximum(np.abs(largest), np.abs(flat))
+    first = np.arange(flat.shape[-1]) == equal.argmax(axis=-1)[..., np.newaxis]
     by_windows = (first * slope[..., np.newaxis]).reshape(windows.shape)
     return _add_windows(by_windows.transpose(0, 1, 2, 4, 5, 3), x.shape, stride)
 
