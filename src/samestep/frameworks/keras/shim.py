@@ -1,9 +1,14 @@
-"""What users of Keras do not see: weights in and out, batches in a planned order, hooks."""
+"""What users of Keras do not see: weights in and out, batches in a planned order, hooks.
+
+Training is Keras's `fit`, or a loop of the script's own in TensorFlow, which has no compiled model.
+"""
 
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -78,8 +83,11 @@ def batches(
 ) -> Any:
     """Data for script.train that serves the rows in the planned orders.
 
-    Keras takes a DataAdapter in place of x, and then ignores y, batch_size and shuffle.
+    Keras takes a DataAdapter in place of x, and then ignores y, batch_size and shuffle; a loop of
+    the script's own takes a dataset, whose every iteration is the next epoch.
     """
+    if _has_own_loop(script):
+        return _planned_dataset(x, y, orders, schedule)
     # Keras peeks at a batch to build the loss; built here, fit asks for its epochs alone.
     model._symbolic_build(data_batch=(x[:1], y[:1]))
     adapter = _planned_adapter(x, y, orders, schedule)
@@ -96,15 +104,17 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     import keras
 
     seen: list[list[np.ndarray]] = []
-    _run_eagerly(model)
-    apply = model.optimizer.apply
+    apply = keras.optimizers.Optimizer.apply
 
-    def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
+    def recording_apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
         seen.append([keras.ops.convert_to_numpy(grad).copy() for grad in grads])
-        return apply(grads, trainable_variables)
+        return apply(optimizer, grads, trainable_variables)
 
-    model.optimizer.apply = recording_apply
-    script.train(model, data, 1, lambda epoch, loss: None)
+    with (
+        _eagerly(script, model),
+        mock.patch.object(keras.optimizers.Optimizer, "apply", recording_apply),
+    ):
+        script.train(model, data, 1, lambda epoch, loss: None)
     names = [name for name, variable in _variables(model).items() if variable.trainable]
     return dict(zip(names, seen[0], strict=True))
 
@@ -112,32 +122,76 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
 def observe(
     script: Any, model: Any, data: Any, epochs: int
 ) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data."""
+    """Every batch that enters the loss, epoch by epoch, as the script trains on its own data.
+
+    Of each row the first value alone is kept.
+    """
     import keras
 
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
-    _run_eagerly(model)
+
+    def note(x: Any, y: Any) -> None:
+        x_seen, y_seen = map(keras.ops.convert_to_numpy, (x, y))
+        first = x_seen.reshape(len(x_seen), -1)[:, :1]
+        observed[-1].append((first.copy(), y_seen.copy()))
+
+    watching = _watching_loop if _has_own_loop(script) else _watching_fit
+    with _eagerly(script, model), watching(model, note):
+        script.train(model, data, epochs, lambda epoch, loss: observed.append([]))
+    return observed[:epochs]
+
+
+def sync(model: Any) -> None:
+    """Wait until the parameters are computed; PyTorch's always are on a CPU."""
+    match os.environ["KERAS_BACKEND"]:
+        case "jax":
+            import jax
+
+            jax.block_until_ready([variable.value for variable in model.variables])
+        case "tensorflow":
+            import tensorflow as tf
+
+            tf.test.experimental.sync_devices()
+
+
+def _has_own_loop(script: Any) -> bool:
+    return hasattr(script, "loss_fn")
+
+
+@contextmanager
+def _watching_fit(model: Any, note: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Note what enters the loss of a compiled model."""
     compute_loss = model.compute_loss
 
     def recording_loss(x: Any, y: Any, *args: Any, training: bool = True) -> Any:
         # Keras also calls this with placeholders, to build the model, but not as training.
         if training:
-            x_seen, y_seen = map(keras.ops.convert_to_numpy, (x, y))
-            first = x_seen.reshape(len(x_seen), -1)[:, :1]
-            observed[-1].append((first.copy(), y_seen.copy()))
+            note(x, y)
         return compute_loss(x, y, *args, training=training)
 
     model.compute_loss = recording_loss
-    script.train(model, data, epochs, lambda epoch, loss: observed.append([]))
-    return observed[:epochs]
+    yield
 
 
-def sync(model: Any) -> None:
-    """Wait until the parameters are computed; JAX alone runs ahead of Python here."""
-    if os.environ["KERAS_BACKEND"] == "jax":
-        import jax
+@contextmanager
+def _watching_loop(model: Any, note: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Note what enters the model, once its outputs enter the loss beside their labels."""
+    import keras
 
-        jax.block_until_ready([variable.value for variable in model.variables])
+    inputs: list[Any] = []
+    call, loss_of = model.call, keras.losses.Loss.__call__
+
+    def recording_call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        inputs.append(x)
+        return call(x, *args, **kwargs)
+
+    def recording_loss(loss: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+        note(inputs.pop(), y)
+        return loss_of(loss, y, *args, **kwargs)
+
+    model.call = recording_call
+    with mock.patch.object(keras.losses.Loss, "__call__", recording_loss):
+        yield
 
 
 def _takes_one_object(script: Any, schedule: dict[str, Any]) -> bool:
@@ -177,9 +231,53 @@ def _variables(model: Any) -> dict[str, Any]:
     return found
 
 
-def _run_eagerly(model: Any) -> None:
-    model.jit_compile = False
-    model.run_eagerly = True
+@contextmanager
+def _eagerly(script: Any, model: Any) -> Iterator[None]:
+    """Run step by step what would be compiled, so that its values can be seen."""
+    if not _has_own_loop(script):
+        model.jit_compile = False
+        model.run_eagerly = True
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def _planned_cuts(rows: int, schedule: dict[str, Any]) -> list[slice]:
+    """Where an epoch's order is cut into batches."""
+    size = schedule["batch_size"]
+    stop = rows // size * size if schedule["last_batch"] == "drop" else rows
+    return [slice(start, min(start + size, stop)) for start in range(0, stop, size)]
+
+
+def _dataset_of(batches: Callable[[], Iterator[Any]], x: np.ndarray, y: np.ndarray) -> Any:
+    """A tf.data.Dataset of batches of such rows, whose every iteration calls for them anew."""
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
+def _planned_dataset(
+    x: np.ndarray, y: np.ndarray, orders: np.ndarray, schedule: dict[str, Any]
+) -> Any:
+    import keras
+
+    x = x.astype(keras.config.floatx())
+    cuts = _planned_cuts(orders.shape[1], schedule)
+    epochs = iter(orders)
+
+    def epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        order = next(epochs)
+        for cut in cuts:
+            yield x[order[cut]], y[order[cut]]
+
+    return _dataset_of(epoch, x, y)
 
 
 def _planned_adapter(
@@ -189,9 +287,7 @@ def _planned_adapter(
     from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
     x = x.astype(keras.config.floatx())
-    size = schedule["batch_size"]
-    stop = orders.shape[1] // size * size if schedule["last_batch"] == "drop" else orders.shape[1]
-    cuts = [slice(start, min(start + size, stop)) for start in range(0, stop, size)]
+    cuts = _planned_cuts(orders.shape[1], schedule)
 
     class PlannedBatches(DataAdapter):
         """Rows in the planned order of the epoch that runs."""
@@ -212,12 +308,7 @@ def _planned_adapter(
         get_jax_iterator = get_numpy_iterator
 
         def get_tf_dataset(self) -> Any:
-            import tensorflow as tf
-
-            signature = tuple(
-                tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y)
-            )
-            return tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+            return _dataset_of(self._batches, x, y)
 
         def get_torch_dataloader(self) -> Any:
             import torch
