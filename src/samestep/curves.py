@@ -12,11 +12,10 @@ from pathlib import Path
 from threading import Event
 
 from samestep.catalogue import Framework
-from samestep.codegen import language_of, render_script
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan, make_plan
-from samestep.racing import PROVED
-from samestep.result import Curve, Point, Result, TrialOutcome, save_result
+from samestep.racing import PROVED, judge_end, save_at, write_raced
+from samestep.result import Curve, Point, Result, TrialOutcome
 from samestep.side_by_side import side_by_side
 
 
@@ -62,13 +61,13 @@ def run_curves(
 
         def note(task: Task, curve: Curve) -> None:
             result.curves.append(curve)
-            _save(result, path)
+            save_at(result, path)
             tell(curve, len(result.curves), len(tasks))
 
         side_by_side(work, tasks, note, jobs=settings.threads)
     result.curves.sort(key=lambda curve: (curve.seed, curve.framework))
     result.unfinished = not complete
-    _save(result, path)
+    save_at(result, path)
 
 
 def plan_with_seed(plan: Plan, number: int) -> Plan:
@@ -84,10 +83,7 @@ def plan_with_seed(plan: Plan, number: int) -> Plan:
 def train_one(task: Task, folder: Path, settings: Settings, stop: Event | None = None) -> Curve:
     """One training with one seed, in a process of its own."""
     framework, plan = task.framework, task.plan
-    source = render_script(framework, plan.experiment, plan)
-    script = folder / framework.name / str(task.seed) / f"train{language_of(framework).suffix}"
-    script.parent.mkdir(parents=True)
-    script.write_text(source, encoding="utf-8")
+    script = write_raced(framework, plan, folder / str(task.seed))
     outcome = run_worker(framework, "curve", plan, script, settings, stop)
     return read_curve(outcome, plan.experiment.training.epochs, framework.name, task.seed)
 
@@ -112,18 +108,12 @@ def read_curve(outcome: Outcome, epochs: int, framework: str, seed: int) -> Curv
 
 
 def _judge(outcome: Outcome, points: list[Point], epochs: int) -> tuple[TrialOutcome, str | None]:
-    if outcome.status == "timeout":
-        return "timeout", outcome.message
-    if outcome.status != "done":
-        return "failed", f"{outcome.stage}: {outcome.message}"
+    ended_early = judge_end(outcome)
+    if ended_early is not None:
+        return ended_early
     if len(points) != epochs:
         return "failed", f"{len(points)} epochs were evaluated, {epochs} were asked for"
     for number, point in enumerate(points, start=1):
         if not math.isfinite(point.loss + point.test_loss):
             return "diverged", f"after epoch {number} a loss is not finite"
     return "done", None
-
-
-def _save(result: Result, path: Path | None) -> None:
-    if path is not None:
-        save_result(result, path)

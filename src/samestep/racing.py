@@ -67,8 +67,8 @@ def run_race(
     by_name = {framework.name: framework for framework in raced}
     tell = on_progress or (lambda progress: None)
     with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
-        scripts = {name: _write_script(by_name[name], plan, Path(folder)) for name in by_name}
-        _save(result, path)
+        scripts = {name: write_raced(by_name[name], plan, Path(folder)) for name in by_name}
+        save_at(result, path)
         try:
             for done, (block, position, name) in enumerate(schedule):
                 tell(Progress(name, block, done, len(schedule), None))
@@ -76,12 +76,12 @@ def run_race(
                 trial = read_trial(outcome, plan.experiment.training.epochs, name, block, position)
                 result.trials.append(trial)
                 _note_versions(result.frameworks[name], outcome)
-                _save(result, path)
+                save_at(result, path)
                 tell(Progress(name, block, done + 1, len(schedule), trial))
         finally:
             result.verdict = verdict_of(result)
             result.unfinished = len(result.trials) < len(schedule)
-            _save(result, path)
+            save_at(result, path)
     return result
 
 
@@ -179,11 +179,19 @@ def _range(interval: Interval) -> Range:
     return Range(median=interval.median, low=interval.low, high=interval.high)
 
 
-def _judge(outcome: Outcome, trial: Trial, epochs: int) -> tuple[TrialOutcome, str | None]:
+def judge_end(outcome: Outcome) -> tuple[TrialOutcome, str] | None:
+    """Why a worker did not come to its end, or None if it did."""
     if outcome.status == "timeout":
         return "timeout", outcome.message
     if outcome.status != "done":
         return "failed", f"{outcome.stage}: {outcome.message}"
+    return None
+
+
+def _judge(outcome: Outcome, trial: Trial, epochs: int) -> tuple[TrialOutcome, str | None]:
+    ended_early = judge_end(outcome)
+    if ended_early is not None:
+        return ended_early
     if len(trial.epochs) != epochs:
         return "failed", f"{len(trial.epochs)} epochs were trained, {epochs} were asked for"
     if trial.evaluation is None:
@@ -240,13 +248,15 @@ def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
     framework.warnings = [] if warning is None else [warning]
 
 
-def _write_script(framework: Framework, plan: Plan, folder: Path) -> Path:
+def write_raced(framework: Framework, plan: Plan, folder: Path) -> Path:
+    """Write the framework's script into a folder of its name below this one."""
     script = folder / framework.name / f"train{language_of(framework).suffix}"
-    script.parent.mkdir()
+    script.parent.mkdir(parents=True)
     script.write_text(render_script(framework, plan.experiment, plan), encoding="utf-8")
     return script
 
 
-def _save(result: Result, path: Path | None) -> None:
+def save_at(result: Result, path: Path | None) -> None:
+    """Save the result if there is a place for it."""
     if path is not None:
         save_result(result, path)
