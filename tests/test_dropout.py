@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from samestep import reference
-from samestep.dropout import has_dropout, judge_dropout
+from samestep.dropout import Draws, draw_gradients, has_dropout, judge_dropout
 from samestep.experiment import load_experiment
 from samestep.layers import Dropout
 from samestep.plan import Plan, make_plan
@@ -20,6 +20,11 @@ MakeMask = Callable[[np.random.Generator, tuple[int, ...], float], np.ndarray]
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     return make_plan(load_experiment(DROPOUT, ["training.batch_size=64"]))
+
+
+@pytest.fixture(scope="module")
+def draws(plan: Plan) -> Draws:
+    return draw_gradients(plan)
 
 
 def honest(generator: np.random.Generator, shape: tuple[int, ...], rate: float) -> np.ndarray:
@@ -40,10 +45,10 @@ def gradient(
     return reference.loss_and_gradients(plan.layers, plan.weights, x, y, masks=masks).gradients
 
 
-def test_honest_masks_raise_no_alarm(plan: Plan) -> None:
+def test_honest_masks_raise_no_alarm(plan: Plan, draws: Draws) -> None:
     assert has_dropout(plan)
     for seed in range(20):
-        check = judge_dropout(plan, gradient(plan, honest, 1000 + seed))
+        check = judge_dropout(draws, gradient(plan, honest, 1000 + seed))
         assert check.passed, check.problems
 
 
@@ -62,23 +67,25 @@ MISTAKES: dict[str, tuple[MakeMask, str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_each_mistake_is_found(plan: Plan, mistake: str) -> None:
+def test_each_mistake_is_found(plan: Plan, draws: Draws, mistake: str) -> None:
     make, sentence = MISTAKES[mistake]
     found = 0
     for seed in range(5):
-        check = judge_dropout(plan, gradient(plan, make, seed))
+        check = judge_dropout(draws, gradient(plan, make, seed))
         found += not check.passed and any(sentence in problem for problem in check.problems)
     assert found == 5
 
 
-def test_a_layer_that_is_left_out_beside_another_is_found_where_it_weighs(plan: Plan) -> None:
+def test_a_layer_that_is_left_out_beside_another_is_found_where_it_weighs(
+    plan: Plan, draws: Draws
+) -> None:
     # One step's noise cannot always tell one layer's absence from luck: here the second's can.
-    checks = [judge_dropout(plan, gradient(plan, honest, s, only={"dropout_1"})) for s in range(5)]
+    checks = [judge_dropout(draws, gradient(plan, honest, s, only={"dropout_1"})) for s in range(5)]
     assert not any(check.passed for check in checks)
 
 
-def test_a_gradient_that_is_missing_or_not_finite_is_found(plan: Plan) -> None:
+def test_a_gradient_that_is_missing_or_not_finite_is_found(plan: Plan, draws: Draws) -> None:
     seen = gradient(plan, honest, 0)
     without = {name: value for name, value in seen.items() if name != "dense_2.bias"}
-    assert "there is no gradient of dense_2.bias" in judge_dropout(plan, without).problems[0]
-    assert not judge_dropout(plan, seen | {"dense_2.bias": np.full(10, np.nan)}).passed
+    assert "there is no gradient of dense_2.bias" in judge_dropout(draws, without).problems[0]
+    assert not judge_dropout(draws, seen | {"dense_2.bias": np.full(10, np.nan)}).passed

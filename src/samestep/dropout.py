@@ -6,7 +6,8 @@ how far it lies from that (the noise), and how long it is along that (the scalin
 lie where the reference's draws lie.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -38,20 +39,34 @@ def has_dropout(plan: Plan) -> bool:
     return any(isinstance(p.layer, Dropout) and p.layer.rate > 0 for p in plan.layers)
 
 
-def judge_dropout(plan: Plan, observed: Gradients) -> DropoutCheck:
-    """Compare one observed gradient with the reference's draws; every problem is a sentence."""
+@dataclass(frozen=True)
+class Draws:
+    """The first batch's gradient without dropout, and under the reference's own masks."""
+
+    without: Gradients
+    samples: Sequence[Gradients]
+
+
+def draw_gradients(plan: Plan) -> Draws:
+    """What every framework's gradient with dropout is compared with."""
     x, y = reference.first_batch(plan)
-    plain = reference.loss_and_gradients(plan.layers, plan.weights, x, y).gradients
+    without = reference.loss_and_gradients(plan.layers, plan.weights, x, y).gradients
     generator = np.random.default_rng(plan.experiment.training.seed)
-    draws = [_draw(plan, generator) for _ in range(_draw_count(plan, len(y)))]
+    samples = [_draw(plan, generator) for _ in range(_draw_count(plan, len(y)))]
+    return Draws(without, samples)
+
+
+def judge_dropout(draws: Draws, observed: Gradients) -> DropoutCheck:
+    """Compare one observed gradient with the reference's draws; every problem is a sentence."""
     problems = []
-    for name, without in plain.items():
+    for name, without in draws.without.items():
         if name not in observed or observed[name].shape != without.shape:
             problems.append(f"there is no gradient of {name} in training with dropout")
             continue
         if not without.any():
             continue
-        problems += _parameter_problems(name, observed[name], without, [d[name] for d in draws])
+        samples = [sample[name] for sample in draws.samples]
+        problems += _parameter_problems(name, observed[name], without, samples)
     return DropoutCheck(passed=not problems, problems=problems)
 
 

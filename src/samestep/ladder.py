@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from samestep import reference
 from samestep.audit import AuditBatches, judge_audit
-from samestep.dropout import judge_dropout
+from samestep.dropout import Draws, draw_gradients, judge_dropout
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof, Rung, RungName, Shift
 from samestep.reference import EXACT, Form
@@ -81,7 +81,10 @@ def judge(plan: Plan, observation: Observation) -> FrameworkProof:
     if observation.rounded_logits is not None:
         proof = name_rounding(plan, observation, proof)
     if observation.dropout_gradient is not None:
-        dropout = judge_dropout(plan, observation.dropout_gradient)
+        yardstick = _yardstick(plan, EXACT)
+        with yardstick.lock:
+            draws = yardstick.dropout
+        dropout = judge_dropout(draws, observation.dropout_gradient)
         proof = proof.model_copy(update={"dropout": dropout})
         if not dropout.passed:
             failed = {"verdict": "different", "departs": "dropout", "message": dropout.problems[0]}
@@ -192,23 +195,32 @@ class _Yardstick:
         x, _ = reference.held_out_data(self.plan)
         return reference.forward(self.plan.layers, self.run.weights, x, self.form)
 
+    @cached_property
+    def dropout(self) -> Draws:
+        return draw_gradients(self.plan)
+
     @property
     def trained_loss(self) -> float:
         _, y = reference.held_out_data(self.plan)
         return reference.loss_of_logits(self.trained_logits, y, self.form)
 
 
-_yardsticks: dict[tuple[int, Form], _Yardstick] = {}
+_latest: tuple[Plan, dict[Form, _Yardstick]] | None = None
+"""The plan that was proved last: an older one would keep its whole data in memory."""
+
 _YARDSTICKS = 64
 
 
 def _yardstick(plan: Plan, form: Form) -> _Yardstick:
-    """One yardstick a plan and form, shared by all frameworks of a proof."""
-    # A yardstick keeps its plan alive, so that no other can have its id.
-    key = (id(plan), form)
-    while len(_yardsticks) >= _YARDSTICKS and key not in _yardsticks:
-        _yardsticks.pop(next(iter(_yardsticks)), None)
-    return _yardsticks.setdefault(key, _Yardstick(plan, form))
+    """One yardstick a form, shared by all frameworks that are proved on the same plan."""
+    global _latest
+    latest = _latest
+    if latest is None or latest[0] is not plan:
+        latest = _latest = (plan, {})
+    yardsticks = latest[1]
+    while len(yardsticks) >= _YARDSTICKS and form not in yardsticks:
+        yardsticks.pop(next(iter(yardsticks)), None)
+    return yardsticks.setdefault(form, _Yardstick(plan, form))
 
 
 def _finite(array: Array) -> Array:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from samestep import codegen
 from samestep.catalogue import Framework
+from samestep.dropout import has_dropout
 from samestep.layers import Dense, Dropout, Flatten, LayerKind
 from samestep.placing import place_layers
 from samestep.plan import Plan
@@ -27,7 +28,11 @@ class Sources:
 def render_scripts(framework: Framework, plan: Plan) -> Sources:
     """Write all scripts of a proof; raise Unsupported with the reason."""
     raced = codegen.render_script(framework, plan.experiment, plan)
-    ladder = _render(framework, plan, [_without_dropout(placed.layer) for placed in plan.layers])
+    ladder = raced
+    if has_dropout(plan):
+        ladder = _render(
+            framework, plan, [_without_dropout(placed.layer) for placed in plan.layers]
+        )
     if plan.rows <= plan.proof_rows:
         return Sources(raced, ladder, raced, plan.rows)
     light: list[LayerKind] = [Dense(layer="dense", units=plan.dataset.classes)]
