@@ -151,17 +151,8 @@ def test_batch_norm_has_a_state_beside_its_parameters() -> None:
             [LayerNorm(layer="layer_norm", epsilon=1e-3)],
             r"model\[1\] \(layer_norm\): takes rows of numbers",
         ),
-        (
-            [conv(), batch_norm()],
-            r"model\[1\] \(conv2d\): its bias is undone by the batch_norm in model\[2\]",
-        ),
     ],
 )
 def test_what_does_not_fit_is_named(layers: list[LayerKind], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         place_layers([*layers, Flatten(layer="flatten"), dense(3)], (8, 8, 1), 3)
-
-
-def test_a_bias_that_an_activation_keeps_may_stand_before_batch_norm() -> None:
-    layers = [conv(activation="relu"), batch_norm(), Flatten(layer="flatten"), dense(3)]
-    assert place_layers(layers, (8, 8, 1), 3)

@@ -15,11 +15,13 @@ from samestep import codegen, proof, reference
 from samestep.audit import AuditBatches, judge_audit
 from samestep.catalogue import Framework, find_frameworks
 from samestep.experiment import load_experiment
-from samestep.ladder import Observation, climb, judge, relative_error
+from samestep.ladder import judge
 from samestep.launch import Outcome
+from samestep.layers import BatchNorm
 from samestep.plan import Plan, make_plan, split_batches
 from samestep.proof_record import FrameworkProof, Rung
 from samestep.reference import EXACT, Form
+from samestep.rungs import Observation, climb, relative_error
 from samestep.traps import form_with, variants
 
 ADAM = 'name = "adam", learning_rate = 1e-3, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8'
@@ -247,6 +249,73 @@ def test_no_variant_hides_a_wrong_epsilon(planned: MakePlan) -> None:
     plan, wrong = planned(ADAM), planned(ADAM.replace("1e-8", "1e-7"))
     verdict = judge(plan, replace(observe(wrong), audit=AuditBatches(feed(plan))))
     assert (verdict.verdict, verdict.departs) == ("different", "step")
+
+
+@pytest.fixture
+def flat_bias(planned: MakePlan) -> Plan:
+    """Batch norm takes the first layer's bias away: its slope is rounding, which Adam enlarges."""
+    experiment = planned(ADAM).experiment
+    first, last = experiment.model
+    bare = first.model_copy(update={"activation": "none"})
+    norm = BatchNorm(layer="batch_norm", epsilon=1e-3, momentum=0.9)
+    return make_plan(experiment.model_copy(update={"model": [bare, norm, last]}))
+
+
+def observe_rounded(plan: Plan) -> Observation:
+    """Honest work whose sums are rounded in other places than the reference's."""
+    training = plan.experiment.training.model_copy(update={"seed": 1})
+    other = replace(plan, experiment=plan.experiment.model_copy(update={"training": training}))
+    generator = np.random.default_rng(1)
+
+    def rounded(gradients: dict[str, Any]) -> dict[str, Any]:
+        return {n: g + generator.uniform(-1e-16, 1e-16, g.shape) for n, g in gradients.items()}
+
+    x, y = reference.first_batch(plan)
+    batch = reference.loss_and_gradients(plan.layers, plan.weights, x, y)
+    run = reference.train(other, rounding=1e-15)
+    x_test, y_test = reference.held_out_data(plan)
+    trained = reference.forward(plan.layers, run.weights, x_test)
+    return replace(
+        observe(plan),
+        gradient=rounded(batch.gradients),
+        step=reference.one_step(plan, replace(batch, gradients=rounded(batch.gradients))),
+        trajectory=run.weights,
+        losses=run.losses,
+        trained_loss=reference.loss_of_logits(trained, y_test),
+    )
+
+
+def test_rounding_is_no_difference_where_adam_enlarges_it(flat_bias: Plan) -> None:
+    rounded, exact = observe_rounded(flat_bias), observe(flat_bias)
+    for seen, expected in [(rounded.step, exact.step), (rounded.trajectory, exact.trajectory)]:
+        assert relative_error(seen["dense_1.bias"], expected["dense_1.bias"]) > 0.1
+    verdict = judge(flat_bias, rounded)
+    assert verdict.verdict == "identical", verdict
+
+
+@pytest.mark.parametrize(
+    ("rung", "name"),
+    [
+        ("gradient", "dense_1.bias"),
+        ("step", "dense_1.bias"),
+        ("trajectory", "dense_1.bias"),
+        ("gradient", "dense_1.kernel"),
+        ("step", "dense_1.kernel"),
+        ("trajectory", "dense_1.kernel"),
+        ("trajectory", "batch_norm_1.mean"),
+        ("trajectory", "dense_2.bias"),
+    ],
+)
+def test_beside_enlarged_rounding_a_fault_is_still_found(
+    flat_bias: Plan, rung: str, name: str
+) -> None:
+    honest = observe_rounded(flat_bias)
+    arrays = getattr(honest, rung)
+    size = max(np.abs(arrays[name]).max(), 1e-2)
+    changed = arrays[name].copy()
+    changed.flat[0] += 1e-5 * size
+    verdict = judge(flat_bias, replace(honest, **{rung: {**arrays, name: changed}}))
+    assert (verdict.verdict, verdict.departs) == ("different", rung)
 
 
 def test_rows_whose_logits_tie_may_go_either_way(planned: MakePlan) -> None:

@@ -66,8 +66,6 @@ def place_layers(
         name = f"{layer.layer}_{counts[layer.layer]}"
         placed.append(_place(layer, name, f"model[{position}] ({layer.layer})", shape))
         shape = placed[-1].output_shape
-        if isinstance(layer, BatchNorm):
-            _check_bias_before_batch_norm(layers, position)
     _check_output(layers, shape, classes)
     _check_size(placed)
     return placed
@@ -182,24 +180,6 @@ def _check_rows_of_numbers(where: str, shape: Shape) -> None:
             f"{where}: takes rows of numbers, but rows of shape {shape} "
             'come in; put a layer = "flatten" before it'
         )
-
-
-def _check_bias_before_batch_norm(layers: Sequence[LayerKind], position: int) -> None:
-    """A bias that batch_norm takes out again has no gradient but rounding noise.
-
-    Adam divides that noise by its own size, so no two programs would take the same steps.
-    """
-    for number in range(position - 1, 0, -1):
-        match layers[number - 1]:
-            case Flatten() | MaxPool2d() | AvgPool2d() | Activation(function="none"):
-                continue
-            case (Dense(activation="none", bias=True) | Conv2d(activation="none", bias=True)) as at:
-                raise BadInput(
-                    f"model[{number}] ({at.layer}): its bias is undone by the batch_norm in "
-                    f"model[{position}]; set bias = false"
-                )
-            case _:
-                return
 
 
 def _check_output(layers: Sequence[LayerKind], shape: Shape, classes: int) -> None:

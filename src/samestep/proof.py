@@ -17,11 +17,12 @@ from samestep import codegen
 from samestep.audit import AuditBatches
 from samestep.catalogue import Framework
 from samestep.dropout import has_dropout
-from samestep.ladder import Observation, judge
+from samestep.ladder import judge
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof
 from samestep.proof_scripts import Sources, render_scripts
+from samestep.rungs import Observation
 from samestep.side_by_side import side_by_side
 
 PROOF_TIMEOUT = 600.0
@@ -29,7 +30,8 @@ PROOF_TIMEOUT = 600.0
 OnProgress = Callable[[str, str], None]
 
 _SOURCES = (
-    *("reference/*.py", "traps.py", "audit.py", "dropout.py", "ladder.py"),
+    *("reference/*.py", "traps.py", "audit.py", "dropout.py"),
+    *("yardstick.py", "rungs.py", "ladder.py"),
     *("proof.py", "proof_record.py", "proof_scripts.py", "placing.py"),
     *("worker/*.py", "worker/*.jl", "launch.py", "plan.py"),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samestep.plan import Plan, split_batches
-from samestep.reference.arrays import Array, Labels, Weights
+from samestep.reference.arrays import Array, Labels, Weights, largest
 from samestep.reference.form import EXACT, Form
 from samestep.reference.model import Backward, loss_and_gradients
 from samestep.reference.optimizers import Stepper, learning_rate
@@ -19,11 +19,16 @@ class Run:
     losses: list[float]
 
 
-def train(plan: Plan, form: Form = EXACT) -> Run:
-    """Train on the plan's proof rows in the plan's orders, epoch by epoch."""
+def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
+    """Train on the plan's proof rows in the plan's orders, epoch by epoch.
+
+    With `rounding`, every gradient is moved at random, at most by this share of the largest, to
+    see what hangs on its last digits.
+    """
     training = plan.experiment.training
     x, y = proof_data(plan)
     stepper = Stepper(training.optimizer, form)
+    generator = np.random.default_rng(training.seed)
     weights = plan.weights
     losses = []
     epochs = len(plan.orders)
@@ -34,11 +39,22 @@ def train(plan: Plan, form: Form = EXACT) -> Run:
         batch_losses, sizes = [], []
         for rows in split_batches(order, training.batch_size, training.last_batch):
             batch = loss_and_gradients(plan.layers, weights, x[rows], y[rows], form)
-            weights = stepper.step(weights, batch.gradients) | batch.state
+            gradients = _moved(batch.gradients, rounding, generator)
+            weights = stepper.step(weights, gradients) | batch.state
             batch_losses.append(batch.loss)
             sizes.append(1 if form.batch_mean_loss else len(rows))
         losses.append(float(np.average(batch_losses, weights=sizes)))
     return Run(weights, losses)
+
+
+def _moved(gradients: Weights, rounding: float, generator: np.random.Generator) -> Weights:
+    if rounding == 0:
+        return gradients
+    most = rounding * max(largest(gradient) for gradient in gradients.values())
+    return {
+        name: gradient + generator.uniform(-most, most, gradient.shape)
+        for name, gradient in gradients.items()
+    }
 
 
 def one_step(plan: Plan, batch: Backward, form: Form = EXACT) -> Weights:
