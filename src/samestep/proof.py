@@ -30,7 +30,7 @@ PROOF_TIMEOUT = 600.0
 OnProgress = Callable[[str, str], None]
 
 _SOURCES = (
-    *("reference/*.py", "traps.py", "audit.py", "dropout.py"),
+    *("reference/*.py", "traps/*.py", "audit.py", "dropout.py"),
     *("yardstick.py", "rungs.py", "ladder.py"),
     *("proof.py", "proof_record.py", "proof_scripts.py", "placing.py"),
     *("worker/*.py", "worker/*.jl", "launch.py", "plan.py"),
