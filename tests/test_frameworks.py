@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from shipped import SHIPPED, installed, marks_of
 
@@ -154,6 +155,37 @@ def test_every_framework_does_what_the_experiment_says(name: str, experiment: st
         assert causes == []
     if experiment == "dropout":
         assert proof.dropout is not None and proof.dropout.passed, proof.dropout
+
+
+CHANNELS_FIRST = ("torch", "flux", "flux-classic", "knet", "julia")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=marks_of(n)) for n in CHANNELS_FIRST])
+def test_colours_are_flattened_in_one_order(name: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.standard_normal((60, 3, 4, 2))
+    np.savez(tmp_path / "colours.npz", images=images, label=np.arange(60) % 3)
+    experiment = tmp_path / "colours.toml"
+    experiment.write_text("""
+title = "Colours"
+model = [{ layer = "flatten" }, { layer = "dense", units = 3 }]
+[data]
+path = "colours.npz"
+label = "label"
+test = 0.3
+standardize = false
+[training]
+loss = "cross_entropy"
+optimizer = { name = "sgd", learning_rate = 0.1 }
+batch_size = 8
+epochs = 2
+shuffle = "each_epoch"
+last_batch = "keep"
+precision = "float32"
+seed = 0
+""")
+    proof = prove(make_plan(load_experiment(str(experiment))), installed(name))
+    assert proof.verdict == "identical", proof
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -50,6 +50,16 @@ TRAPS = (
         applies=has("conv2d"),
     ),
     Trap(
+        name="a second framework in the process",
+        what="Where two are installed side by side, one can import the other: seconds and hundreds "
+        "of MiB that a program in an environment of its own does not pay.",
+        behaviours={
+            "keras-jax": "keras.utils.set_random_seed imports TensorFlow if it is there",
+            "keras-torch": "as keras-jax",
+        },
+        neutralised="The workers of Keras on JAX and on PyTorch cannot import TensorFlow.",
+    ),
+    Trap(
         name="TF32 and threads",
         what="Short-mantissa matrix units and thread pools that each framework sizes by itself.",
         behaviours={

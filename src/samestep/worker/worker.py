@@ -146,7 +146,7 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
     plan = Plan(job["plan"])
     x, y = plan.array("x_train"), plan.array("y_train")
     x_test, y_test = plan.array("x_test"), plan.array("y_test")
-    script, shim = load_framework(job, job["precision"], events, stage)
+    script, shim = load_framework(job, plan, job["precision"], events, stage)
     with stage.timed("prepare") as seconds:
         data = script.prepare(x, y)
     events.say("prepared", seconds=seconds[0])
@@ -173,7 +173,7 @@ def run_curve(job: dict[str, str], events: Events, stage: Stage) -> None:
     """Train once and evaluate on the test rows after every epoch; no time is taken."""
     plan = Plan(job["plan"])
     x_test, y_test = plan.array("x_test"), plan.array("y_test")
-    script, shim = load_framework(job, job["precision"], events, stage)
+    script, shim = load_framework(job, plan, job["precision"], events, stage)
     stage.name = "train"
     data = script.prepare(plan.array("x_train"), plan.array("y_train"))
     model = script.build()
@@ -198,7 +198,7 @@ def run_proof(job: dict[str, str], events: Events, stage: Stage) -> None:
     orders = plan.array("orders")
     rows = orders.shape[1]
     x, y = plan.array("x_train")[:rows].astype(np.float64), plan.array("y_train")[:rows]
-    script, shim = load_framework(job, "float64", events, stage)
+    script, shim = load_framework(job, plan, "float64", events, stage)
     output = Output(Path(job["output"]), events)
 
     with stage.timed("forward"):
@@ -332,11 +332,13 @@ class Output:
 
 
 def load_framework(
-    job: dict[str, str], precision: str, events: Events, stage: Stage
+    job: dict[str, str], plan: Plan, precision: str, events: Events, stage: Stage
 ) -> tuple[ModuleType, ModuleType]:
     """Import shim, framework and script, and set threads, precision and device."""
+    row_shape = plan.array("x_train").shape[1:]
     with stage.timed("import") as seconds:
         shim = load_module("samestep_shim", job["shim"])
+        shim.row_shape = row_shape  # type: ignore[attr-defined]
         shim.configure(int(job["threads"]), precision, job["device"])
         script = load_module(SCRIPT, job["script"])
     events.say(

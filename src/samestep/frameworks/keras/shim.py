@@ -4,6 +4,7 @@ Training is Keras's `fit`, or a loop of the script's own in TensorFlow, which ha
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,11 @@ def version() -> dict[str, str]:
 
 def configure(threads: int, precision: str, device: str) -> None:
     """Set thread pools and default precision before the script is imported."""
-    match os.environ["KERAS_BACKEND"]:
+    backend = os.environ["KERAS_BACKEND"]
+    if backend != "tensorflow":
+        # Keras's set_random_seed would import it if it is installed beside the backend.
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    match backend:
         case "tensorflow":
             import tensorflow as tf
 

@@ -26,6 +26,9 @@ PARTS = {
     "variance": "running_var",
 }
 
+row_shape: tuple[int, ...] = ()
+"""Of a row in a plan, images (rows, columns, channels); the worker says it."""
+
 
 def version() -> dict[str, str]:
     """The version of PyTorch, and of Lightning if the script is written in it."""
@@ -174,8 +177,8 @@ def _places(model: Any) -> dict[str, _Place]:
     places: dict[str, _Place] = {}
     counts: dict[str, int] = {}
     # Features that Flatten has just made of images stand together by channels in PyTorch, and
-    # by places in a plan. Images that come in have one channel.
-    channels = flattened = 1
+    # by places in a plan.
+    channels, flattened = (row_shape[2] if len(row_shape) == 3 else 1), 1
     for layer in model.modules():
         if isinstance(layer, nn.Flatten):
             channels, flattened = 1, channels * flattened
