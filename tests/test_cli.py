@@ -45,7 +45,7 @@ def test_importing_the_package_and_the_commands_imports_nothing_heavy():
         "heavy = {'numpy', 'pydantic', 'scipy', 'rich.progress'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "assert samestep.load('iris-mlp').title == 'Iris, 4-10-3'\n"
-        "assert set(dir(samestep)) == {'Result', 'code', 'load', 'prove', 'race'}\n"
+        "assert set(dir(samestep)) == {'Result', 'code', 'load', 'prove', 'race', 'resume'}\n"
         "assert samestep.Result.__name__ == 'Result'\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -222,6 +222,10 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path):
     assert "usable cores" in refused("race", "iris-mlp", "-f", "numpy", "--threads", "4096")
     assert "--timeout" in refused("race", "iris-mlp", "-f", "numpy", "--timeout", "0")
     assert "names no framework" in refused("race", "iris-mlp", "-f", ",")
+    assert "give an EXPERIMENT" in refused("race")
+    assert "leave out EXPERIMENT" in refused("race", "iris-mlp", "--resume", "r.json")
+    assert "leave out --trials" in refused("race", "--trials", "3", "--resume", "r.json")
+    assert "there is no such file" in refused("race", "--resume", "nowhere.json")
     broken = tmp_path / "broken.toml"
     broken.write_text("title = ")
     assert "is not valid TOML" in refused("code", str(broken), "numpy")
@@ -229,7 +233,7 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path):
 
 
 def test_bad_usage_is_status_2():
-    for arguments in (["race"], ["race", "iris-mlp", "--trials", "0"], ["nonsense"]):
+    for arguments in (["prove"], ["race", "iris-mlp", "--trials", "0"], ["nonsense"]):
         done = run(*arguments)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

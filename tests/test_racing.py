@@ -46,9 +46,9 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
         proofs = {"numpy": FrameworkProof(verdict="identical")}
         settings = Settings(threads=1, precision="float32")
         path = tmp_path / "r.json"
-        racing.run_race(
-            plan, [named_framework("numpy")], proofs, settings, trials=2, seed=0, path=path
-        )
+        numpy = [named_framework("numpy")]
+        result = racing.start_result(plan, numpy, proofs, settings, trials=2, seed=0)
+        racing.run_race(plan, numpy, result, settings, path=path)
         return load_result(path)
 
     return run

@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from samestep.api import load as load
     from samestep.api import prove as prove
     from samestep.api import race as race
+    from samestep.api import resume as resume
     from samestep.result import Result as Result
 
-__all__ = ["Result", "code", "load", "prove", "race"]
+__all__ = ["Result", "code", "load", "prove", "race", "resume"]
 
 
 def __getattr__(name: str) -> Any:

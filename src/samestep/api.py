@@ -14,8 +14,9 @@ from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
 from samestep.racing import Progress, run_race, start_result
 from samestep.result import Curve, Result, check_writable, load_result, save_result
+from samestep.resuming import check_same_proofs, check_same_race, plan_again
 
-__all__ = ["Result", "code", "load", "load_result", "prove", "race", "run_proofs"]
+__all__ = ["Result", "code", "load", "load_result", "prove", "race", "resume", "run_proofs"]
 
 
 def load(name: str | Path, overrides: Sequence[str] = (), *, small: bool = False) -> Experiment:
@@ -103,18 +104,35 @@ def race(
     plan = make_plan(_experiment(experiment, overrides, small))
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
-    result = run_race(
-        plan,
-        chosen,
-        proofs,
-        settings,
-        trials=trials,
-        seed=seed,
-        path=place,
-        on_progress=on_progress,
+    result = start_result(
+        plan, chosen, proofs, settings, trials=trials, seed=seed, curve_seeds=curve_seeds
     )
+    run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
     if curve_seeds:
-        run_curves(plan, chosen, result, settings, seeds=curve_seeds, path=place, on_curve=on_curve)
+        run_curves(plan, chosen, result, settings, path=place, on_curve=on_curve)
+    return result
+
+
+def resume(
+    path: str | Path,
+    *,
+    timeout: float = TIMEOUT,
+    on_proof: Callable[[str, str], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_curve: Callable[[Curve, int, int], None] | None = None,
+) -> Result:
+    """Go on with an interrupted race, in its file; what has ended there is not run again."""
+    place = Path(path)
+    result = load_result(place)
+    check_writable(place)
+    chosen = [named_framework(name) for name in result.frameworks]
+    plan = plan_again(result, place)
+    check_same_race(result, plan, chosen, place)
+    settings = choose_settings(result.settings.precision, result.settings.threads, timeout)
+    check_same_proofs(result, prove_all(plan, chosen, on_progress=on_proof), place)
+    run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
+    if result.settings.curve_seeds:
+        run_curves(plan, chosen, result, settings, path=place, on_curve=on_curve)
     return result
 
 

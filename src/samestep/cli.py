@@ -164,7 +164,11 @@ def prove(
 
 @app.command()
 def race(
-    experiment: ExperimentArgument,
+    context: typer.Context,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(metavar="EXPERIMENT", help="A shipped experiment's name, or a TOML file."),
+    ] = None,
     frameworks: FrameworksOption = None,
     overrides: SetOption = None,
     small: SmallOption = False,
@@ -181,41 +185,68 @@ def race(
         Path | None, typer.Option("--json", help="Save the result here, not in results/.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RESULT", help="Go on with an interrupted race."),
+    ] = None,
 ) -> None:
     """Prove, then race what is proved: blocks of trials, each a fresh process."""
-    from samestep.api import race as run_race
+    from samestep import api
     from samestep.report.live import Live
     from samestep.report.table import result_view
 
-    path = _default_path(experiment) if json is None else json
+    if resume is not None:
+        _refuse_beside_resume(context)
+    elif experiment is None:
+        raise BadInput("race: give an EXPERIMENT, or --resume and a saved result")
+    path = resume or json or _default_path(str(experiment))
     console = _console()
     with Live(_console(True)) as live:
         try:
-            result = run_race(
-                experiment,
-                _split(frameworks),
-                overrides or [],
-                small=small,
-                trials=trials,
-                threads=threads,
-                seed=seed,
-                timeout=timeout,
-                curve_seeds=curve_seeds if curves else 0,
-                path=path,
-                on_proof=live.on_proof,
-                on_progress=live.on_trial,
-                on_curve=live.on_curve,
-            )
+            if resume is not None:
+                result = api.resume(
+                    resume,
+                    timeout=timeout,
+                    on_proof=live.on_proof,
+                    on_progress=live.on_trial,
+                    on_curve=live.on_curve,
+                )
+            else:
+                result = api.race(
+                    str(experiment),
+                    _split(frameworks),
+                    overrides or [],
+                    small=small,
+                    trials=trials,
+                    threads=threads,
+                    seed=seed,
+                    timeout=timeout,
+                    curve_seeds=curve_seeds if curves else 0,
+                    path=path,
+                    on_proof=live.on_proof,
+                    on_progress=live.on_trial,
+                    on_curve=live.on_curve,
+                )
         except KeyboardInterrupt:
             if live.trials:
                 sys.stderr.write(
                     f"samestep: interrupted; {live.trials} finished trials are in "
-                    f"{_path_text(path)}\n"
+                    f"{_path_text(path)}; to go on: samestep race --resume {_path_text(path)}\n"
                 )
             raise
     console.print(result_view(result, console.width))
     console.print(f"Saved in {_path_text(path)}", soft_wrap=True)
     raise typer.Exit(_status(result))
+
+
+def _refuse_beside_resume(context: typer.Context) -> None:
+    """Everything but the time limit is in the result already."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and parameter.name not in ("resume", "timeout"):
+            name = parameter.opts[-1] if parameter.opts[-1].startswith("-") else "EXPERIMENT"
+            raise BadInput(f"--resume: the result says what to race; leave out {name}")
 
 
 @app.command()

@@ -38,20 +38,18 @@ def run_curves(
     result: Result,
     settings: Settings,
     *,
-    seeds: int,
     path: Path | None,
     on_curve: Callable[[Curve, int, int], None] | None = None,
 ) -> None:
-    """Train what is proved with so many seeds; every finished curve is in the file at `path`.
+    """Train what the result lacks of its curves; every finished one is in the file at `path`.
 
     `on_curve` is told each curve, how many are done, and how many there will be.
     """
     proved = [f for f in frameworks if result.proof[f.name].verdict in PROVED]
-    plans = [plan_with_seed(plan, number) for number in range(seeds)]
+    plans = [plan_with_seed(plan, number) for number in range(result.settings.curve_seeds)]
     tasks = [Task(framework, seeded) for seeded in plans for framework in proved]
-    result.settings.curve_seeds = seeds
-    complete = not result.unfinished
-    result.unfinished = True
+    ended = {(curve.framework, curve.seed) for curve in result.curves}
+    missing = [task for task in tasks if (task.framework.name, task.seed) not in ended]
     alone = replace(settings, threads=1, cpus=())
     tell = on_curve or (lambda curve, done, total: None)
     with tempfile.TemporaryDirectory(prefix="samestep-curves-") as folder:
@@ -64,9 +62,9 @@ def run_curves(
             save_at(result, path)
             tell(curve, len(result.curves), len(tasks))
 
-        side_by_side(work, tasks, note, jobs=settings.threads)
+        side_by_side(work, missing, note, jobs=settings.threads)
     result.curves.sort(key=lambda curve: (curve.seed, curve.framework))
-    result.unfinished = not complete
+    result.unfinished = False
     save_at(result, path)
 
 

@@ -1,5 +1,6 @@
 """The race: blocks of trials, each a fresh process, saved as they come."""
 
+import hashlib
 import math
 import random
 import tempfile
@@ -49,28 +50,32 @@ class Progress:
 def run_race(
     plan: Plan,
     frameworks: Sequence[Framework],
-    proofs: dict[str, FrameworkProof],
+    result: Result,
     settings: Settings,
     *,
-    trials: int,
-    seed: int,
     path: Path | None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> Result:
-    """Race what is proved, `trials` blocks of it; every finished trial is in the file at `path`.
+) -> None:
+    """Run what the result lacks of its trials; every finished one is in the file at `path`.
 
-    On KeyboardInterrupt the result stays saved as unfinished, and the interrupt goes on.
+    Raced is what was proved. On KeyboardInterrupt the result stays saved as unfinished, and
+    the interrupt goes on.
     """
-    result = start_result(plan, frameworks, proofs, settings, trials=trials, seed=seed)
-    raced = [framework for framework in frameworks if proofs[framework.name].verdict in PROVED]
-    schedule = draw_schedule([framework.name for framework in raced], trials, seed)
-    by_name = {framework.name: framework for framework in raced}
+    by_name = {f.name: f for f in frameworks if result.proof[f.name].verdict in PROVED}
+    schedule = draw_schedule(list(by_name), result.settings.trials, result.settings.seed)
+    ended = {(trial.block, trial.framework) for trial in result.trials}
     tell = on_progress or (lambda progress: None)
     with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
         scripts = {name: write_raced(by_name[name], plan, Path(folder)) for name in by_name}
+        for name, script in scripts.items():
+            result.frameworks[name].script = hashlib.sha256(script.read_bytes()).hexdigest()
+        result.unfinished = True
         save_at(result, path)
         try:
-            for done, (block, position, name) in enumerate(schedule):
+            for block, position, name in schedule:
+                if (block, name) in ended:
+                    continue
+                done = len(result.trials)
                 tell(Progress(name, block, done, len(schedule), None))
                 outcome = run_worker(by_name[name], "trial", plan, scripts[name], settings)
                 trial = read_trial(outcome, plan.experiment.training.epochs, name, block, position)
@@ -80,9 +85,9 @@ def run_race(
                 tell(Progress(name, block, done + 1, len(schedule), trial))
         finally:
             result.verdict = verdict_of(result)
-            result.unfinished = len(result.trials) < len(schedule)
+            missing = len(result.trials) < len(schedule) or result.settings.curve_seeds > 0
+            result.unfinished = missing
             save_at(result, path)
-    return result
 
 
 def start_result(
@@ -93,6 +98,7 @@ def start_result(
     *,
     trials: int,
     seed: int,
+    curve_seeds: int = 0,
 ) -> Result:
     """A result without a trial."""
     return Result(
@@ -107,6 +113,7 @@ def start_result(
             precision=settings.precision,
             seed=seed,
             trials=trials,
+            curve_seeds=curve_seeds,
         ),
         frameworks={
             framework.name: RacedFramework(

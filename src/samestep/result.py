@@ -115,6 +115,8 @@ class RacedFramework(Record):
     version: dict[str, str]
     language: str
     runtime: str
+    script: str = ""
+    """SHA-256 of the script that was raced."""
     blas_kernel: str = ""
     """OpenBLAS's choice for this processor, where there is an OpenBLAS."""
     warnings: list[str] = []
@@ -130,7 +132,7 @@ class RaceSettings(Record):
     seed: int
     trials: int
     curve_seeds: int = 0
-    """With how many seeds learning curves were taken."""
+    """With how many seeds learning curves are taken."""
 
 
 class Result(Record):

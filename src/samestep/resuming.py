@@ -1,0 +1,64 @@
+"""Whether an interrupted race can go on here: the same work and code on the same machine."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from samestep.catalogue import Framework
+from samestep.codegen import render_script
+from samestep.errors import BadInput
+from samestep.experiment import validate_experiment
+from samestep.machine import describe_machine
+from samestep.plan import Plan, make_plan
+from samestep.proof_record import FrameworkProof
+from samestep.result import Result
+
+MACHINE = ("cpu", "usable_cores", "memory_bytes", "os", "kernel")
+"""What must be as it was, for times to be compared with those that are there."""
+
+AGAIN = "start a new race"
+
+
+def plan_again(result: Result, path: Path) -> Plan:
+    """The plan that was raced; raise BadInput if its data have changed since."""
+    plan = make_plan(validate_experiment(result.experiment, where=str(path), folder=Path()))
+    if plan.digest != result.digest:
+        raise BadInput(f"{path}: digest: the experiment's data have changed since; {AGAIN}")
+    return plan
+
+
+def check_same_race(
+    result: Result, plan: Plan, frameworks: Sequence[Framework], path: Path
+) -> None:
+    """Raise BadInput if machine, versions or scripts are not those of the trials that are there."""
+    now = describe_machine()
+    for name in MACHINE:
+        before, here = getattr(result.machine, name), getattr(now, name)
+        if before != here:
+            raise BadInput(f"{path}: machine.{name}: was {before}, is {here} here; {AGAIN}")
+    for framework in frameworks:
+        _check_framework(result, plan, framework, path)
+
+
+def _check_framework(result: Result, plan: Plan, framework: Framework, path: Path) -> None:
+    where = f"{path}: frameworks.{framework.name}"
+    problem = framework.place.problem()
+    if problem is not None:
+        raise BadInput(f"{where}: {problem}; to get it: {framework.place.how_to_get()}")
+    saved = result.frameworks[framework.name]
+    for package, version in framework.place.versions().items():
+        before = saved.version.get(package, version)
+        if before != version:
+            raise BadInput(f"{where}: {package} was {before}, is {version} now; {AGAIN}")
+    if saved.script:
+        source = render_script(framework, plan.experiment, plan)
+        if hashlib.sha256(source.encode()).hexdigest() != saved.script:
+            raise BadInput(f"{where}: samestep writes another script now; {AGAIN}")
+
+
+def check_same_proofs(result: Result, proofs: Mapping[str, FrameworkProof], path: Path) -> None:
+    """Raise BadInput if a verdict is no longer what it was."""
+    for name, proof in proofs.items():
+        before = result.proof[name].verdict
+        if proof.verdict != before:
+            raise BadInput(f"{path}: proof.{name}: was {before}, is {proof.verdict} now; {AGAIN}")
