@@ -35,7 +35,7 @@ def refused(*arguments: str, cwd: Path | None = None, **environment: str) -> str
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    for command in ("frameworks", "experiments", "code", "prove", "race", "report", "install"):
+    for command in ("frameworks", "experiments", "code", "prove", "race", "report", "compare", "install"):
         assert command in done.stdout
 
 
@@ -211,6 +211,26 @@ def test_code_writes_folders_and_never_over_other_work(tmp_path):
     assert script.read_text() == "# mine\n"
     assert run("code", "iris-mlp", "numpy", "torch", "-o", "e", cwd=tmp_path).returncode == 0
     assert {path.name for path in (tmp_path / "e").iterdir()} == {"numpy", "torch"}
+
+
+def test_compare_says_no_to_a_regression_and_refuses_other_work(tmp_path):
+    results = Path(__file__).parents[1] / "docs/results"
+    iris, digits = str(results / "iris-mlp.json"), str(results / "digits-mlp.json")
+    same = run("compare", iris, iris)
+    assert (same.returncode, "no change told" in same.stdout) == (0, True)
+    said = refused("compare", iris, digits)
+    assert "of different experiments" in said and "--anyway" in said
+    assert run("compare", iris, digits, "--anyway").returncode == 1
+    assert "--tolerance" in run("compare", iris, iris, "--tolerance", "-1").stderr
+    content = json.loads(Path(iris).read_text())
+    for trial in content["trials"]:
+        if trial["framework"] == "torch":
+            trial["seconds"]["steady_epoch"] *= 1.5
+    slower = tmp_path / "slower.json"
+    slower.write_text(json.dumps(content))
+    done = run("compare", iris, str(slower))
+    assert (done.returncode, "more time" in done.stdout) == (1, True)
+    assert run("compare", iris, str(slower), "--tolerance", "0.9").returncode == 0
 
 
 def test_bad_input_is_one_sentence_and_status_2(tmp_path):

@@ -69,7 +69,7 @@ def test_only_what_is_missing_is_run(
 
 CHANGES: dict[str, tuple[Callable[[Result], Any], str]] = {
     "data": (lambda r: setattr(r, "digest", "0" * 64), "digest: the experiment's data have"),
-    "processor": (lambda r: setattr(r.machine, "cpu", "Z80"), "machine.cpu: was Z80, is "),
+    "processor": (lambda r: setattr(r.machine, "cpu", "Z80"), "machine: cpu was Z80, is "),
     "version": (
         lambda r: r.frameworks["numpy"].version.update(numpy="0.1"),
         r"frameworks.numpy: numpy was 0.1, is .* now; start a new race",

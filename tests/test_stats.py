@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samestep.stats import compact_letters, pairs_apart, rank, ratio, typical
+from samestep.stats import (
+    change,
+    compact_letters,
+    difference,
+    pairs_apart,
+    rank,
+    ratio,
+    typical,
+)
 
 # The machine may be busy; how long a case takes says nothing here.
 settings.register_profile("patient", deadline=None)
@@ -98,3 +106,22 @@ def test_the_t_interval_agrees_with_a_table():
 def test_nothing_to_rank():
     assert rank({}) == []
     assert rank({"a": {}}) == []
+
+
+def test_welch_agrees_with_scipy():
+    from scipy.stats import ttest_ind
+
+    before, after = [1.0, 2.0, 4.0, 3.5], [2.5, 6.0, 5.5]
+    expected = ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
+    found = difference(before, after)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    logs = [[math.log(value) for value in values] for values in (before, after)]
+    ratios = change(before, after)
+    of_logs = difference(*logs)
+    assert math.log(ratios.low) == pytest.approx(of_logs.low)
+    assert math.log(ratios.high) == pytest.approx(of_logs.high)
+
+
+def test_values_that_never_vary_have_a_sharp_difference():
+    assert difference([1.0, 1.0], [3.0, 3.0]).low == 2.0
+    assert change([1.0], [3.0]).low is None

@@ -266,6 +266,36 @@ def report(
     console.print(result_view(loaded, console.width))
 
 
+@app.command()
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A file that race saved.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one.")],
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Share by which time and memory may be more.")
+    ] = 0.05,
+    accuracy: Annotated[float, typer.Option(min=0, help="By how much accuracy may be less.")] = (
+        0.005
+    ),
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Different experiments or machines too.")
+    ] = False,
+) -> None:
+    """Did anything get slower, larger, less accurate, or stop being the same?"""
+    from samestep.comparison import Tolerance, obstacle
+    from samestep.comparison import compare as compare_results
+    from samestep.report.comparison import comparison_view
+    from samestep.result import load_result
+
+    before, after = load_result(old), load_result(new)
+    why = obstacle(before, after)
+    if why is not None and not anyway:
+        raise BadInput(f"{old} and {new}: {why}; --anyway compares them all the same")
+    tolerances = Tolerance(tolerance, accuracy)
+    changes = compare_results(before, after, tolerances)
+    _console().print(comparison_view(before, after, changes, tolerances))
+    raise typer.Exit(NO if any(change.regressions for change in changes) else OK)
+
+
 def _split(names: list[str] | None) -> list[str] | None:
     """`-f a,b -f c` -> [a, b, c]."""
     if names is None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +22,21 @@ class Machine(BaseModel):
     python: str
     load_average: list[float]
     """Over the last 1, 5 and 15 minutes, when the measuring began."""
+
+
+IDENTITY = ("cpu", "usable_cores", "memory_bytes")
+"""What makes two machines different ones."""
+
+SYSTEM = ("os", "kernel")
+
+
+def first_difference(one: Machine, other: Machine, names: Iterable[str]) -> str | None:
+    """The first of the named facts that is not the same in both, as `name: one, other`."""
+    for name in names:
+        before, after = getattr(one, name), getattr(other, name)
+        if before != after:
+            return f"{name} was {before}, is {after}"
+    return None
 
 
 def describe_machine() -> Machine:

@@ -8,13 +8,10 @@ from samestep.catalogue import Framework
 from samestep.codegen import render_script
 from samestep.errors import BadInput
 from samestep.experiment import validate_experiment
-from samestep.machine import describe_machine
+from samestep.machine import IDENTITY, SYSTEM, describe_machine, first_difference
 from samestep.plan import Plan, make_plan
 from samestep.proof_record import FrameworkProof
 from samestep.result import Result
-
-MACHINE = ("cpu", "usable_cores", "memory_bytes", "os", "kernel")
-"""What must be as it was, for times to be compared with those that are there."""
 
 AGAIN = "start a new race"
 
@@ -31,11 +28,9 @@ def check_same_race(
     result: Result, plan: Plan, frameworks: Sequence[Framework], path: Path
 ) -> None:
     """Raise BadInput if machine, versions or scripts are not those of the trials that are there."""
-    now = describe_machine()
-    for name in MACHINE:
-        before, here = getattr(result.machine, name), getattr(now, name)
-        if before != here:
-            raise BadInput(f"{path}: machine.{name}: was {before}, is {here} here; {AGAIN}")
+    changed = first_difference(result.machine, describe_machine(), (*IDENTITY, *SYSTEM))
+    if changed is not None:
+        raise BadInput(f"{path}: machine: {changed} here; {AGAIN}")
     for framework in frameworks:
         _check_framework(result, plan, framework, path)
 

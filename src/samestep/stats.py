@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import exp, inf, log, sqrt
-from statistics import fmean, median, stdev
+from statistics import fmean, median, stdev, variance
 from string import ascii_letters
 
 ALPHA = 0.05
@@ -96,6 +96,26 @@ def ratio(slower: Blocks, faster: Blocks) -> Interval:
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
+def change(before: Sequence[float], after: Sequence[float], alpha: float = ALPHA) -> Interval:
+    """After over before, of values that were not taken together.
+
+    Welch's interval of the difference of the logarithms (Welch 1947, Biometrika 34).
+    """
+    middle = median(after) / median(before)
+    if min(len(before), len(after)) < 2:
+        return Interval(middle, None, None)
+    low, high = _welch_interval([log(v) for v in before], [log(v) for v in after], alpha)
+    return Interval(middle, min(exp(low), middle), max(exp(high), middle))
+
+
+def difference(before: Sequence[float], after: Sequence[float], alpha: float = ALPHA) -> Interval:
+    """After less before, the means, with Welch's interval."""
+    middle = fmean(after) - fmean(before)
+    if min(len(before), len(after)) < 2:
+        return Interval(middle, None, None)
+    return Interval(middle, *_welch_interval(before, after, alpha))
+
+
 def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
     """Pairs whose paired t interval, at 5% over all pairs (Bonferroni), excludes a tie."""
     pairs = list(combinations(sorted(times), 2))
@@ -154,3 +174,17 @@ def _t_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
     degrees = len(values) - 1
     reach = float(stdtrit(degrees, 1 - alpha / 2)) * stdev(values) / sqrt(len(values))
     return fmean(values) - reach, fmean(values) + reach
+
+
+def _welch_interval(
+    before: Sequence[float], after: Sequence[float], alpha: float
+) -> tuple[float, float]:
+    from scipy.special import stdtrit
+
+    one, other = variance(before) / len(before), variance(after) / len(after)
+    middle = fmean(after) - fmean(before)
+    if one + other == 0:
+        return middle, middle
+    degrees = (one + other) ** 2 / (one**2 / (len(before) - 1) + other**2 / (len(after) - 1))
+    reach = float(stdtrit(degrees, 1 - alpha / 2)) * sqrt(one + other)
+    return middle - reach, middle + reach

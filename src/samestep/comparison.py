@@ -1,0 +1,132 @@
+"""Two results of one experiment: what got slower, larger or less accurate, or is other work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import fmean
+
+from samestep.machine import IDENTITY, first_difference
+from samestep.proof_record import ProofVerdict
+from samestep.result import Result, Trial
+from samestep.stats import ALPHA, Interval, change, difference
+
+PROVED = ("identical", "equivalent")
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much worse something may be: shares of time and memory, a difference of accuracy."""
+
+    ratio: float = 0.05
+    accuracy: float = 0.005
+
+
+@dataclass(frozen=True)
+class Change:
+    """One framework, new against old; None where one of the results does not tell."""
+
+    framework: str
+    proof: tuple[ProofVerdict | None, ProofVerdict | None]
+    """None in a result without the framework."""
+    epoch: Interval | None
+    memory: Interval | None
+    accuracy: Interval | None
+    regressions: list[str]
+    """What got worse by more than the tolerance, for certain."""
+    improvements: list[str]
+
+
+def obstacle(old: Result, new: Result) -> str | None:
+    """Why these two results cannot be compared, in a few words, or None."""
+    if old.digest != new.digest:
+        return "they are of different experiments, data or seeds"
+    changed = first_difference(old.machine, new.machine, IDENTITY)
+    if changed is not None:
+        return f"they were measured on different machines: {changed}"
+    for name in ("threads", "device", "precision"):
+        before, after = getattr(old.settings, name), getattr(new.settings, name)
+        if before != after:
+            return f"their settings differ: {name} was {before}, is {after}"
+    return None
+
+
+def compare(old: Result, new: Result, tolerance: Tolerance) -> list[Change]:
+    """Every framework of the old result, then those that only the new one has.
+
+    What is called a regression is beyond its tolerance with the whole interval, at 5% over all
+    frameworks (Bonferroni).
+    """
+    names = list(dict.fromkeys([*old.frameworks, *new.frameworks]))
+    alpha = ALPHA / max(1, len(names))
+    return [_compare_one(old, new, name, tolerance, alpha) for name in names]
+
+
+def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alpha: float) -> Change:
+    epoch = _change(old, new, name, lambda trial: trial.seconds.steady_epoch, alpha)
+    memory = _change(old, new, name, lambda trial: trial.peak_bytes, alpha)
+    proofs = tuple(r.proof[name].verdict if name in r.proof else None for r in (old, new))
+    proof = (proofs[0], proofs[1])
+    accuracy = _accuracy_change(old, new, name, alpha)
+    regressions, improvements = [], []
+    if proof[0] in PROVED and proof[1] is None:
+        regressions.append("is gone")
+    elif proof[0] in PROVED and proof[1] not in PROVED:
+        regressions.append(f"is {proof[1]} now")
+    elif proof[0] not in PROVED and proof[1] in PROVED:
+        improvements.append(f"is {proof[1]} now")
+    if proof[0] in PROVED and proof[1] in PROVED and _failures(new, name) > _failures(old, name):
+        regressions.append("loses trials")
+    for what, interval in (("time", epoch), ("memory", memory)):
+        if _above(interval, 1 + tolerance.ratio):
+            regressions.append(f"more {what}")
+        elif _below(interval, 1 / (1 + tolerance.ratio)):
+            improvements.append(f"less {what}")
+    if _below(accuracy, -tolerance.accuracy):
+        regressions.append("less accurate")
+    elif _above(accuracy, tolerance.accuracy):
+        improvements.append("more accurate")
+    return Change(name, proof, epoch, memory, accuracy, regressions, improvements)
+
+
+def _change(
+    old: Result, new: Result, name: str, get: Callable[[Trial], float | None], alpha: float
+) -> Interval | None:
+    before, after = (
+        [value for trial in _done(result, name) if (value := get(trial))] for result in (old, new)
+    )
+    return change(before, after, alpha) if before and after else None
+
+
+def _accuracy_change(old: Result, new: Result, name: str, alpha: float) -> Interval | None:
+    """Over the seeds of the learning curves; trials are all of one seed, and tell no spread."""
+    before, after = _curve_accuracies(old, name), _curve_accuracies(new, name)
+    if before and after:
+        return difference(before, after, alpha)
+    before, after = _trial_accuracies(old, name), _trial_accuracies(new, name)
+    if before and after:
+        return Interval(fmean(after) - fmean(before), None, None)
+    return None
+
+
+def _curve_accuracies(result: Result, name: str) -> list[float]:
+    curves = [c for c in result.curves if c.framework == name and c.outcome == "done"]
+    return [curve.points[-1].test_accuracy for curve in curves]
+
+
+def _trial_accuracies(result: Result, name: str) -> list[float]:
+    return [trial.evaluation.accuracy for trial in _done(result, name) if trial.evaluation]
+
+
+def _done(result: Result, name: str) -> list[Trial]:
+    return [trial for trial in result.trials_of(name) if trial.outcome == "done"]
+
+
+def _failures(result: Result, name: str) -> int:
+    return len(result.trials_of(name)) - len(_done(result, name))
+
+
+def _above(interval: Interval | None, limit: float) -> bool:
+    return interval is not None and interval.low is not None and interval.low > limit
+
+
+def _below(interval: Interval | None, limit: float) -> bool:
+    return interval is not None and interval.high is not None and interval.high < limit

@@ -1,0 +1,76 @@
+"""Two results on a terminal, framework by framework."""
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from samestep.comparison import Change, Tolerance
+from samestep.report.text import number_text, visible
+from samestep.result import Result
+from samestep.stats import Interval
+
+
+def comparison_view(
+    old: Result, new: Result, changes: Sequence[Change], tolerance: Tolerance
+) -> Group:
+    """What changed, with intervals; what is worse for certain says so."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("framework", no_wrap=True)
+    table.add_column("versions", overflow="fold")
+    for header in ("epoch, new / old", "memory, new / old", "accuracy, new - old"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for change in changes:
+        table.add_row(
+            Text(visible(change.framework)),
+            Text(visible(_versions(old, new, change.framework))),
+            _interval_text(change.epoch, number_text),
+            _interval_text(change.memory, number_text),
+            _interval_text(change.accuracy, "{:+.4f}".format),
+            _judgement(change),
+        )
+    parts: list[RenderableType] = [
+        Text(visible(new.title), "bold"),
+        Text(visible(f"{old.created} against {new.created}"), "dim"),
+        Text(),
+        table,
+        Text(),
+        Text(
+            f"Worse or better is what leaves a tolerance of {tolerance.ratio:.1%} of time and "
+            f"memory, and of {tolerance.accuracy:g} of accuracy, with its whole 95% interval "
+            "(Welch's, Bonferroni over the frameworks).",
+            "dim",
+        ),
+    ]
+    return Group(*parts)
+
+
+def _judgement(change: Change) -> Text:
+    if change.regressions:
+        return Text("; ".join([*change.regressions, *change.improvements]), "red")
+    if change.improvements:
+        return Text("; ".join(change.improvements), "green")
+    if change.epoch is None:
+        return Text("no times to compare", "dim")
+    if change.epoch.low is None:
+        return Text("too few trials to tell", "dim")
+    return Text("no change told", "dim")
+
+
+def _versions(old: Result, new: Result, name: str) -> str:
+    before, after = (r.frameworks[name].version if name in r.frameworks else {} for r in (old, new))
+    parts = []
+    for package in dict.fromkeys([*before, *after]):
+        one, other = before.get(package, "none"), after.get(package, "none")
+        parts.append(f"{package} {one}" if one == other else f"{package} {one} -> {other}")
+    return ", ".join(parts)
+
+
+def _interval_text(interval: Interval | None, show: Callable[[float], str]) -> str:
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return show(interval.median)
+    return f"{show(interval.median)} [{show(interval.low)}, {show(interval.high)}]"
