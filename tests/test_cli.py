@@ -35,7 +35,16 @@ def refused(*arguments: str, cwd: Path | None = None, **environment: str) -> str
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    for command in ("frameworks", "experiments", "code", "prove", "race", "report", "compare", "install"):
+    for command in (
+        "frameworks",
+        "experiments",
+        "code",
+        "prove",
+        "race",
+        "report",
+        "compare",
+        "install",
+    ):
         assert command in done.stdout
 
 
