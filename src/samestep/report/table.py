@@ -17,6 +17,7 @@ from rich.text import Text
 from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
 from samestep.report.curves import curves_view, failed_curves
+from samestep.report.steadiness import unsteady_sentence
 from samestep.report.text import bytes_text, number_text, visible
 from samestep.result import Range, Result, Row, Trial
 
@@ -174,7 +175,7 @@ def _notes(result: Result) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    ranked = {row.framework for row in result.verdict}
+    ranked = [row.framework for row in result.verdict]
     for name, proof in result.proof.items():
         trials = result.trials_of(name)
         lost = [trial for trial in trials if trial.outcome != "done"]
@@ -188,6 +189,10 @@ def _notes(result: Result) -> Table:
         elif trials and name not in ranked:
             reason = Text("it takes two epochs or more to see a steady one")
             table.add_row(plain(name), Text("not ranked"), reason)
+    for name in ranked:
+        sentence = unsteady_sentence([t for t in result.trials_of(name) if t.outcome == "done"])
+        if sentence is not None:
+            table.add_row(plain(name), Text("not steady", "yellow"), Text(sentence))
     for name, framework in result.frameworks.items():
         for warning in framework.warnings:
             table.add_row(plain(name), Text("unfair", "yellow"), plain(warning))

@@ -1,0 +1,62 @@
+"""Whether a trial's epochs keep one speed, so that their median says something.
+
+A change of level or a trend is reported, not averaged away: many runtimes warm up, slow down or
+never settle (Barrett et al. 2017, Virtual machine warmup blows hot and cold, OOPSLA).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Literal
+
+FEWEST = 12
+"""Epochs after the first, below which nothing can be told."""
+
+CHANGE = 0.05
+"""A change of speed that is not worth a word, as a share."""
+
+CHANCE = 1e-3
+"""How often an even trial may be called uneven."""
+
+State = Literal["steady", "slows down", "speeds up", "changes level", "too short"]
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How a trial went, and by which share its speed changed: last against first, or at most."""
+
+    state: State
+    change: float = 0.0
+
+
+def judge_steadiness(seconds: Sequence[float]) -> Steadiness:
+    """Judge the epochs after the first, by their quarters.
+
+    A trend is a monotone one by Kendall's tau, a level another median of some quarter by the test
+    of Kruskal and Wallis; both must be more than chance and more than a trifle.
+    """
+    if len(seconds) < FEWEST:
+        return Steadiness("too short")
+    if min(seconds) == max(seconds):
+        return Steadiness("steady")
+    from scipy.stats import kendalltau, kruskal
+
+    quarters = _quarters(seconds)
+    medians = [median(quarter) for quarter in quarters]
+    drift = medians[-1] / medians[0] - 1
+    if _matters(drift) and kendalltau(range(len(seconds)), seconds).pvalue < CHANCE / 2:
+        return Steadiness("slows down" if drift > 0 else "speeds up", drift)
+    spread = max(medians) / min(medians) - 1
+    if spread > CHANGE and kruskal(*quarters).pvalue < CHANCE / 2:
+        return Steadiness("changes level", spread)
+    return Steadiness("steady")
+
+
+def _matters(change: float) -> bool:
+    return change > CHANGE or change < 1 / (1 + CHANGE) - 1
+
+
+def _quarters(seconds: Sequence[float]) -> list[Sequence[float]]:
+    ends = [round(len(seconds) * part / 4) for part in range(5)]
+    return [seconds[start:end] for start, end in pairwise(ends)]
