@@ -65,7 +65,7 @@ def test_the_coordinator_never_imports_a_framework(tmp_path):
     program = f"""
 import sys
 sys.argv = ["samestep", "race", "iris-mlp", "-f", "numpy,sklearn", "--trials", "2",
-            "--set", "training.epochs=3", "--json", {str(tmp_path / "r.json")!r}]
+            "--no-repeats", "--set", "training.epochs=3", "--json", {str(tmp_path / "r.json")!r}]
 from samestep.catalogue import find_frameworks
 from samestep.cli import main
 found = find_frameworks()
@@ -88,7 +88,7 @@ assert not imported, imported
 @pytest.mark.frameworks
 def test_a_race_is_saved_under_results_and_reported(tmp_path):
     arguments = ["race", "iris-mlp", "-f", "numpy", "--trials", "1", "--set", "training.epochs=2"]
-    done = run(*arguments, cwd=tmp_path)
+    done = run(*arguments, "--no-repeats", cwd=tmp_path)
     assert done.returncode == 0, done
     (path,) = (tmp_path / "results").iterdir()
     assert path.name.startswith("iris-mlp-2")
@@ -103,7 +103,17 @@ def test_a_race_is_saved_under_results_and_reported(tmp_path):
 @pytest.mark.frameworks
 def test_a_race_between_languages(julia, tmp_path):
     path = tmp_path / "r.json"
-    arguments = ["race", "iris-mlp", "-f", "julia,numpy", "--trials", "2", "--json", str(path)]
+    arguments = [
+        "race",
+        "iris-mlp",
+        "-f",
+        "julia,numpy",
+        "--trials",
+        "2",
+        "--no-repeats",
+        "--json",
+        str(path),
+    ]
     done = run(*arguments, "--set", "training.epochs=3")
     assert done.returncode == 0, done
     content = json.loads(path.read_text())

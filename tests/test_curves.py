@@ -12,7 +12,7 @@ from samestep.curves import Task, plan_with_seed, read_curve, train_one
 from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import make_plan
-from samestep.racing import read_trial
+from samestep.racing import Place, read_trial
 from samestep.report.table import result_view
 from samestep.result import Curve, Point, Result, load_result
 
@@ -68,7 +68,7 @@ def test_a_curve_ends_where_an_undisturbed_training_ends(name: str, tmp_path: Pa
     assert losses == sorted(losses, reverse=True)
     script = next(tmp_path.rglob("train.*"))
     outcome = run_worker(framework, "trial", plan, script, Settings(1, "float32"))
-    trial = read_trial(outcome, 6, name, 0, 0)
+    trial = read_trial(outcome, 6, Place(name, 0, 0))
     assert [p.loss for p in curve.points] == pytest.approx(
         [epoch.loss for epoch in trial.epochs], rel=1e-4
     )

@@ -19,7 +19,7 @@ from samestep.catalogue import Framework, load_folder
 from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import Plan, make_plan
-from samestep.racing import read_trial
+from samestep.racing import Place, read_trial
 
 pytestmark = pytest.mark.julia
 
@@ -97,7 +97,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert ready is not None
     assert ready["versions"] == {"tiny": "1"}
     assert ready["runtime"].startswith("Julia 1.")
-    trial = read_trial(outcome, 3, "tiny", 0, 0)
+    trial = read_trial(outcome, 3, Place("tiny", 0, 0))
     assert trial.outcome == "done"
     assert [epoch.loss for epoch in trial.epochs] == [0.5] * 3
     assert 0.02 <= trial.seconds.steady_epoch < 1
@@ -148,7 +148,7 @@ def test_an_exception_is_told_with_its_stage_and_its_line(run: Run) -> None:
     assert outcome.message == f"bad  (line {BODY_LINE} of the script)"
     # The epochs before it are not lost.
     assert [event["n"] for event in outcome.events if event["event"] == "epoch"] == [1, 2]
-    assert read_trial(outcome, 3, "tiny", 1, 2).outcome == "failed"
+    assert read_trial(outcome, 3, Place("tiny", 1, 2)).outcome == "failed"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_script_that_hangs_ends_with_the_time_limit(run: Run, tmp_path: Path) 
     assert time.monotonic() - started < 60
     assert (outcome.status, outcome.stage) == ("timeout", "train")
     assert outcome.message == "not done after 20 seconds"
-    assert read_trial(outcome, 3, "tiny", 0, 0).outcome == "timeout"
+    assert read_trial(outcome, 3, Place("tiny", 0, 0)).outcome == "timeout"
     pids = {int(text) for text in note.read_text().split()}
     assert len(pids) == 2
     wait_for(lambda: not any(map(alive, pids)), 10)
@@ -251,7 +251,7 @@ def test_an_exit_in_the_middle_is_a_failure(run: Run) -> None:
 def test_losses_that_are_no_numbers_are_divergence(run: Run) -> None:
     outcome = run("on_epoch(epoch, (Inf, NaN, Float32(-Inf))[epoch]); continue")
     assert outcome.status == "done"
-    trial = read_trial(outcome, 3, "tiny", 0, 0)
+    trial = read_trial(outcome, 3, Place("tiny", 0, 0))
     assert trial.outcome == "diverged"
     assert [str(epoch.loss) for epoch in trial.epochs] == ["inf", "nan", "-inf"]
 
@@ -267,7 +267,7 @@ def test_whatever_a_script_prints_is_harmless(run: Run) -> None:
     """
     outcome = run(body)
     assert (outcome.status, outcome.message) == ("done", "")
-    assert read_trial(outcome, 3, "tiny", 0, 0).outcome == "done"
+    assert read_trial(outcome, 3, Place("tiny", 0, 0)).outcome == "done"
 
 
 def test_training_in_another_precision_is_refused(run: Run, tiny: Framework) -> None:

@@ -20,7 +20,7 @@ from samestep.errors import BadInput
 from samestep.experiment import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker
 from samestep.plan import Plan, make_plan
-from samestep.racing import read_trial
+from samestep.racing import Place, read_trial
 
 FRAMEWORK = """\
 language = "python"
@@ -78,7 +78,7 @@ def run(tiny, plan, tmp_path):
 def test_a_trial_that_goes_well(run):
     outcome = run("time.sleep(0.01)")
     assert (outcome.status, outcome.message, outcome.exit_code) == ("done", "", 0)
-    trial = read_trial(outcome, 3, "tiny", 0, 0)
+    trial = read_trial(outcome, 3, Place("tiny", 0, 0))
     assert trial.outcome == "done"
     assert len(trial.epochs) == 3
     assert 0.01 <= trial.seconds.steady_epoch < 1
@@ -105,7 +105,7 @@ def test_an_exception_is_told_with_its_stage(run):
     assert outcome.status == "failed"
     assert outcome.stage == "train"
     assert outcome.message == "ValueError: bad "
-    assert read_trial(outcome, 3, "tiny", 1, 2).outcome == "failed"
+    assert read_trial(outcome, 3, Place("tiny", 1, 2)).outcome == "failed"
 
 
 def test_a_crash_is_told_with_its_signal_and_last_words(run):
@@ -126,7 +126,7 @@ def test_a_hang_ends_with_the_time_limit(run):
     outcome = run("time.sleep(600)", Settings(1, "float32", timeout=3))
     assert time.monotonic() - started < 20
     assert outcome.status == "timeout"
-    assert read_trial(outcome, 3, "tiny", 0, 0).outcome == "timeout"
+    assert read_trial(outcome, 3, Place("tiny", 0, 0)).outcome == "timeout"
 
 
 def test_a_worker_that_ignores_signals_ends_too(run):
@@ -157,7 +157,7 @@ def test_garbage_in_the_event_file_is_a_failure_not_a_traceback(run, garbage):
 def test_events_of_the_wrong_shape_are_a_failed_trial(run):
     line = '{"event": "epoch", "n": 1, "start": "yesterday", "end": null, "loss": []}\\n'
     outcome = run(f"open(events, 'a').write({line!r}.replace(chr(92) + 'n', chr(10)))")
-    trial = read_trial(outcome, 3, "tiny", 0, 0)
+    trial = read_trial(outcome, 3, Place("tiny", 0, 0))
     assert trial.outcome == "failed"
     assert "do not make sense" in trial.message
 
@@ -171,7 +171,7 @@ def test_megabytes_on_stdout_neither_block_nor_fill_the_disk(run, monkeypatch):
 def test_too_few_epochs_are_a_failed_trial(run):
     outcome = run("break")
     assert outcome.status == "done"
-    trial = read_trial(outcome, 3, "tiny", 0, 0)
+    trial = read_trial(outcome, 3, Place("tiny", 0, 0))
     assert trial.outcome == "failed"
     assert trial.message == "0 epochs were trained, 3 were asked for"
 

@@ -1,5 +1,8 @@
 """What a race notes beside its trials; the workers are told what to say."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import make_plan
 from samestep.proof_record import FrameworkProof
+from samestep.racing import verdict_of
 from samestep.report.table import result_view
 from samestep.result import Result, load_result
+from samestep.surroundings import MOST_OTHERS, Surroundings, Watch
 
 AVX2 = {"avx", "avx2", "fma"}
 
@@ -47,7 +52,7 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
         settings = Settings(threads=1, precision="float32")
         path = tmp_path / "r.json"
         numpy = [named_framework("numpy")]
-        result = racing.start_result(plan, numpy, proofs, settings, trials=2, seed=0)
+        result = racing.start_result(plan, numpy, proofs, settings, trials=2, seed=0, repeats=False)
         racing.run_race(plan, numpy, result, settings, path=path)
         return load_result(path)
 
@@ -87,3 +92,97 @@ def test_an_old_processor_or_another_blas_is_no_reason_to_warn(
 ) -> None:
     assert race({"sse4_2"}, versions={}, blas_kernel="Prescott").frameworks["numpy"].warnings == []
     assert race(AVX2, versions={}).frameworks["numpy"].warnings == []
+
+
+QUIET = Surroundings(others=0.0, stolen=0.0, megahertz=None)
+BUSY = Surroundings(others=1.0, stolen=0.0, megahertz=None)
+
+
+@pytest.fixture
+def race_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """A race of three blocks of two frameworks, whose trials meet these surroundings in turn."""
+
+    def run(*met: Surroundings, repeats: bool = True, interrupt_after: int = 99) -> Result:
+        left = list(met)
+        monkeypatch.setattr(racing.Watch, "end", lambda *_: left.pop(0) if left else QUIET)
+        started: list[None] = []
+
+        def worker(*_: Any, **__: Any) -> Outcome:
+            started.append(None)
+            if len(started) > interrupt_after:
+                raise KeyboardInterrupt
+            return outcome_of({"versions": {}})
+
+        monkeypatch.setattr(racing, "run_worker", worker)
+        plan = make_plan(load_experiment("iris-mlp", ["training.epochs=2"]))
+        frameworks = [named_framework("numpy"), named_framework("torch")]
+        proofs = {f.name: FrameworkProof(verdict="identical") for f in frameworks}
+        settings = Settings(threads=1, precision="float32")
+        path = tmp_path / "r.json"
+        result = racing.start_result(
+            plan, frameworks, proofs, settings, trials=3, seed=0, repeats=repeats
+        )
+        try:
+            racing.run_race(plan, frameworks, result, settings, path=path)
+        except KeyboardInterrupt:
+            started.clear()
+            result = load_result(path)
+            assert result.unfinished
+            interrupt_after = 99
+            racing.run_race(plan, frameworks, result, settings, path=path)
+        return load_result(path)
+
+    return run
+
+
+def places(result: Result) -> list[tuple[int, int | None]]:
+    return [(trial.block, trial.repeats) for trial in result.trials]
+
+
+WHOLE = [(0, None), (0, None), (1, None), (1, None), (2, None), (2, None)]
+
+
+def test_a_quiet_race_repeats_nothing(race_beside: Callable[..., Result]) -> None:
+    assert places(race_beside()) == WHOLE
+
+
+def test_a_disturbed_block_is_run_once_more_and_kept(race_beside: Callable[..., Result]) -> None:
+    result = race_beside(QUIET, QUIET, QUIET, BUSY, QUIET, QUIET, BUSY, BUSY)
+    assert places(result) == [*WHOLE, (3, 1), (3, 1)]
+    assert not result.unfinished
+    assert [t.surroundings for t in result.trials][3] == BUSY
+    assert "1 block was disturbed" in shown(result)
+    for trial in result.trials:
+        if trial.block == 1:
+            trial.seconds.steady_epoch = 1e9
+    assert max(row.maximum for row in verdict_of(result)) == pytest.approx(1e-3)
+
+
+def test_a_repeat_is_a_choice(race_beside: Callable[..., Result]) -> None:
+    assert places(race_beside(BUSY, repeats=False)) == WHOLE
+
+
+@pytest.mark.parametrize("trials", range(8))
+def test_an_interrupted_race_repeats_the_same(
+    race_beside: Callable[..., Result], trials: int
+) -> None:
+    met = (QUIET, QUIET, QUIET, BUSY)
+    whole, parts = race_beside(*met), race_beside(*met, interrupt_after=trials)
+    assert [(t.framework, *p) for t, p in zip(parts.trials, places(parts), strict=True)] == [
+        (t.framework, *p) for t, p in zip(whole.trials, places(whole), strict=True)
+    ]
+
+
+def test_a_busy_neighbour_is_seen() -> None:
+    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        watch = Watch()
+        time.sleep(1.0)
+        met = watch.end(0.0)
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    # The machine may be busy besides; its own work is not another's.
+    assert met.others > MOST_OTHERS and met.disturbed
+    watch = Watch()
+    assert watch.end(own_seconds=1e6).others == 0.0

@@ -16,6 +16,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A race of three blocks and two curves, to its end."""
     path = tmp_path_factory.mktemp("whole") / "race.json"
     options: dict[str, Any] = {"trials": 3, "threads": 1, "curve_seeds": 2, "path": path}
+    options["repeats"] = False
     return api.race("iris-mlp", ["numpy"], ["training.epochs=3"], **options)
 
 

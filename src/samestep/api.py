@@ -83,6 +83,7 @@ def race(
     threads: int | None = None,
     seed: int = 0,
     timeout: float = TIMEOUT,
+    repeats: bool = True,
     curve_seeds: int = 0,
     path: str | Path | None = None,
     on_proof: Callable[[str, str], None] | None = None,
@@ -91,7 +92,8 @@ def race(
 ) -> Result:
     """Prove, then race what is proved; the result is saved at `path` after every trial.
 
-    With `curve_seeds`, learning curves come after the race, in trainings of their own.
+    A block that other processes disturbed is run once more, if `repeats`. With `curve_seeds`,
+    learning curves come after the race, in trainings of their own.
     """
     if trials < 1:
         raise BadInput(f"--trials {trials}: must be 1 or more")
@@ -105,7 +107,11 @@ def race(
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
     result = start_result(
-        plan, chosen, proofs, settings, trials=trials, seed=seed, curve_seeds=curve_seeds
+        *(plan, chosen, proofs, settings),
+        trials=trials,
+        seed=seed,
+        repeats=repeats,
+        curve_seeds=curve_seeds,
     )
     run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
     if curve_seeds:

@@ -177,6 +177,9 @@ def race(
         int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
+    repeats: Annotated[
+        bool, typer.Option(help="Run a block once more that other processes disturbed.")
+    ] = True,
     curves: Annotated[
         bool, typer.Option("--curves", help="Learning curves too, in trainings of their own.")
     ] = False,
@@ -221,6 +224,7 @@ def race(
                     threads=threads,
                     seed=seed,
                     timeout=timeout,
+                    repeats=repeats,
                     curve_seeds=curve_seeds if curves else 0,
                     path=path,
                     on_proof=live.on_proof,

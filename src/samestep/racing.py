@@ -2,12 +2,12 @@
 
 import hashlib
 import math
-import random
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -32,6 +32,7 @@ from samestep.result import (
     save_result,
 )
 from samestep.stats import Interval, rank
+from samestep.surroundings import Watch
 
 PROVED = ("identical", "equivalent")
 
@@ -62,31 +63,29 @@ def run_race(
     the interrupt goes on.
     """
     by_name = {f.name: f for f in frameworks if result.proof[f.name].verdict in PROVED}
-    schedule = draw_schedule(list(by_name), result.settings.trials, result.settings.seed)
-    ended = {(trial.block, trial.framework) for trial in result.trials}
-    tell = on_progress or (lambda progress: None)
     with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
         scripts = {name: write_raced(by_name[name], plan, Path(folder)) for name in by_name}
         for name, script in scripts.items():
             result.frameworks[name].script = hashlib.sha256(script.read_bytes()).hexdigest()
         result.unfinished = True
         save_at(result, path)
+        tell = on_progress or (lambda progress: None)
         try:
-            for block, position, name in schedule:
-                if (block, name) in ended:
-                    continue
-                done = len(result.trials)
-                tell(Progress(name, block, done, len(schedule), None))
+            while due := places_due(result, list(by_name)):
+                place, total = due[0], len(result.trials) + len(due)
+                name = place.framework
+                tell(Progress(name, place.block, len(result.trials), total, None))
+                watch = Watch()
                 outcome = run_worker(by_name[name], "trial", plan, scripts[name], settings)
-                trial = read_trial(outcome, plan.experiment.training.epochs, name, block, position)
+                trial = read_trial(outcome, plan.experiment.training.epochs, place)
+                trial.surroundings = watch.end(outcome.cpu_seconds)
                 result.trials.append(trial)
                 _note_versions(result.frameworks[name], outcome)
                 save_at(result, path)
-                tell(Progress(name, block, done + 1, len(schedule), trial))
+                tell(Progress(name, place.block, len(result.trials), total, trial))
+            result.unfinished = result.settings.curve_seeds > 0
         finally:
             result.verdict = verdict_of(result)
-            missing = len(result.trials) < len(schedule) or result.settings.curve_seeds > 0
-            result.unfinished = missing
             save_at(result, path)
 
 
@@ -98,6 +97,7 @@ def start_result(
     *,
     trials: int,
     seed: int,
+    repeats: bool = True,
     curve_seeds: int = 0,
 ) -> Result:
     """A result without a trial."""
@@ -113,6 +113,7 @@ def start_result(
             precision=settings.precision,
             seed=seed,
             trials=trials,
+            repeats=repeats,
             curve_seeds=curve_seeds,
         ),
         frameworks={
@@ -128,22 +129,61 @@ def start_result(
     )
 
 
-def draw_schedule(names: Sequence[str], blocks: int, seed: int) -> list[tuple[int, int, str]]:
-    """(block, position, framework): every framework once a block, in random order."""
-    generator = random.Random(seed)
+@dataclass(frozen=True)
+class Place:
+    """Where a trial stands in its race."""
+
+    framework: str
+    block: int
+    position: int
+    repeats: int | None = None
+    """The block that is run once more because it was disturbed."""
+
+
+def places_due(result: Result, names: Sequence[str]) -> list[Place]:
+    """The trials that are still to be run: of every block, then of every disturbed one again."""
+    blocks = draw_schedule(names, result.settings.trials, result.settings.seed)
+    ended = {(trial.block, trial.framework) for trial in result.trials}
+    due = [place for place in blocks if (place.block, place.framework) not in ended]
+    if due or not result.settings.repeats:
+        return due
+    again = [
+        Place(name, result.settings.trials + number, position, block)
+        for number, block in enumerate(disturbed_blocks(result))
+        for position, name in enumerate(
+            Random(f"{result.settings.seed}/{block}").sample(list(names), len(names))
+        )
+    ]
+    return [place for place in again if (place.block, place.framework) not in ended]
+
+
+def draw_schedule(names: Sequence[str], blocks: int, seed: int) -> list[Place]:
+    """Every framework once a block, in random order."""
+    generator = Random(seed)
     return [
-        (block, position, name)
+        Place(name, block, position)
         for block in range(blocks)
         for position, name in enumerate(generator.sample(list(names), len(names)))
     ]
 
 
-def read_trial(outcome: Outcome, epochs: int, name: str, block: int, position: int) -> Trial:
+def disturbed_blocks(result: Result) -> list[int]:
+    """Blocks that had a trial with busy neighbours, but for those that are repeats already."""
+    return sorted(
+        {
+            trial.block
+            for trial in result.trials
+            if trial.repeats is None and trial.surroundings and trial.surroundings.disturbed
+        }
+    )
+
+
+def read_trial(outcome: Outcome, epochs: int, place: Place) -> Trial:
     """What a worker's events say; events that do not add up make a failed trial."""
-    place: dict[str, Any] = {"framework": name, "block": block, "position": position}
+    where: dict[str, Any] = asdict(place)
     try:
         trial = Trial(
-            **place,
+            **where,
             seconds=_seconds(outcome),
             epochs=[
                 Epoch(seconds=(event["end"] - event["start"]) / 1e9, loss=event["loss"])
@@ -157,15 +197,22 @@ def read_trial(outcome: Outcome, epochs: int, name: str, block: int, position: i
         )
     except (KeyError, TypeError, ValueError) as error:
         message = f"the worker's events do not make sense ({str(error).splitlines()[0]})"
-        return Trial(**place, cpu_seconds=outcome.cpu_seconds, outcome="failed", message=message)
+        return Trial(**where, cpu_seconds=outcome.cpu_seconds, outcome="failed", message=message)
     trial.outcome, trial.message = _judge(outcome, trial, epochs)
     return trial
 
 
 def verdict_of(result: Result) -> list[Row]:
-    """The ranking of all frameworks that were proved, from their finished trials."""
+    """The ranking of all frameworks that were proved, from their finished trials.
+
+    A disturbed block counts for nothing once it is repeated: who is chosen by what else the
+    machine did is not chosen by the times.
+    """
     times: dict[str, dict[int, float]] = {}
+    replaced = {(trial.repeats, trial.framework) for trial in result.trials}
     for trial in result.trials:
+        if (trial.block, trial.framework) in replaced:
+            continue
         steady = trial.seconds.steady_epoch
         if trial.outcome == "done" and steady is not None and steady > 0:
             times.setdefault(trial.framework, {})[trial.block] = steady

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from samestep.errors import BadInput
 from samestep.machine import Machine
 from samestep.proof_record import FrameworkProof
+from samestep.surroundings import Surroundings
 
 SCHEMA = "samestep/1"
 MAX_FILE_BYTES = 2**30
@@ -68,6 +69,10 @@ class Trial(Record):
     cpu_seconds: float
     outcome: TrialOutcome
     message: str | None = None
+    surroundings: Surroundings | None = None
+    """The machine meanwhile."""
+    repeats: int | None = None
+    """The disturbed block that this trial's block stands for."""
 
 
 class Point(Record):
@@ -131,6 +136,8 @@ class RaceSettings(Record):
     precision: str
     seed: int
     trials: int
+    repeats: bool = True
+    """Whether a disturbed block is run once more."""
     curve_seeds: int = 0
     """With how many seeds learning curves are taken."""
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
+from samestep.racing import disturbed_blocks
 from samestep.report.curves import curves_view, failed_curves
 from samestep.report.steadiness import unsteady_sentence
 from samestep.report.text import bytes_text, number_text, visible
@@ -165,6 +166,11 @@ def _legend(result: Result) -> Iterable[str]:
     )
     if max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
         yield "One trial each tells nothing apart; ask for more with --trials."
+    disturbed = len(disturbed_blocks(result))
+    if disturbed:
+        what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
+        again = "run once more instead" if result.settings.repeats else "not run again"
+        yield f"{what} disturbed by other processes, and {again}."
     verdicts = {result.proof[row.framework].verdict for row in result.verdict}
     yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
 
