@@ -4,7 +4,7 @@ Times are compared in logarithms, for a slower machine slows everyone by a facto
 inside a block, for what disturbs one block disturbs all of its trials alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import exp, inf, log, sqrt
@@ -121,13 +121,21 @@ def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
     pairs = list(combinations(sorted(times), 2))
     apart = set()
     for one, other in pairs:
-        logs = _log_ratios(times[one], times[other])
-        if len(logs) < 2:
-            continue
-        low, high = _t_interval(logs, ALPHA / len(pairs))
+        shared = times[one].keys() & times[other].keys()
+        low, high = log_ratio_interval(times[one], times[other], shared, ALPHA / len(pairs))
         if low > EQUAL or high < -EQUAL:
             apart.add(frozenset((one, other)))
     return apart
+
+
+def log_ratio_interval(
+    one: Blocks, other: Blocks, blocks: Iterable[int], alpha: float
+) -> tuple[float, float]:
+    """The t interval of the mean logarithm of one over other, over these blocks.
+
+    All numbers are possible where there are fewer than two blocks.
+    """
+    return _t_interval([log(one[block] / other[block]) for block in sorted(blocks)], alpha)
 
 
 def compact_letters(order: Sequence[str], apart: set[frozenset[str]]) -> dict[str, str]:
