@@ -12,9 +12,10 @@ from samestep.curves import Task, plan_with_seed, read_curve, train_one
 from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import make_plan
-from samestep.racing import Place, read_trial
+from samestep.racing import read_trial
 from samestep.report.table import result_view
 from samestep.result import Curve, Point, Result, load_result
+from samestep.schedule import Place
 
 
 def outcome_of(*events: dict[str, Any], status: Any = "done") -> Outcome:

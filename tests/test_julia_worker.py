@@ -19,7 +19,8 @@ from samestep.catalogue import Framework, load_folder
 from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import Plan, make_plan
-from samestep.racing import Place, read_trial
+from samestep.racing import read_trial
+from samestep.schedule import Place
 
 pytestmark = pytest.mark.julia
 

@@ -20,7 +20,8 @@ from samestep.errors import BadInput
 from samestep.experiment import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker
 from samestep.plan import Plan, make_plan
-from samestep.racing import Place, read_trial
+from samestep.racing import read_trial
+from samestep.schedule import Place
 
 FRAMEWORK = """\
 language = "python"

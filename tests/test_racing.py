@@ -16,10 +16,10 @@ from samestep.experiment import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import make_plan
 from samestep.proof_record import FrameworkProof
-from samestep.racing import verdict_of
 from samestep.report.table import result_view
 from samestep.result import Result, load_result
 from samestep.surroundings import MOST_OTHERS, Surroundings, Watch
+from samestep.verdict import verdict_of
 
 AVX2 = {"avx", "avx2", "fma"}
 

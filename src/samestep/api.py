@@ -18,6 +18,10 @@ from samestep.resuming import check_same_proofs, check_same_race, plan_again
 
 __all__ = ["Result", "code", "load", "load_result", "prove", "race", "resume", "run_proofs"]
 
+TRIALS = 5
+MOST_TRIALS = 50
+"""Of every framework, in a race that ends by itself."""
+
 
 def load(name: str | Path, overrides: Sequence[str] = (), *, small: bool = False) -> Experiment:
     """The experiment of that name or path, with `KEY=VALUE` overrides, or its quick try."""
@@ -79,7 +83,9 @@ def race(
     overrides: Sequence[str] = (),
     *,
     small: bool = False,
-    trials: int = 5,
+    trials: int | None = None,
+    within: float | None = None,
+    budget: float | None = None,
     threads: int | None = None,
     seed: int = 0,
     timeout: float = TIMEOUT,
@@ -92,9 +98,14 @@ def race(
 ) -> Result:
     """Prove, then race what is proved; the result is saved at `path` after every trial.
 
+    There are 5 `trials` of every framework; or, with `within` (a share) or `budget` (seconds), as
+    many as it takes to tell all neighbours apart or to know that they are closer, at most 50.
     A block that other processes disturbed is run once more, if `repeats`. With `curve_seeds`,
     learning curves come after the race, in trainings of their own.
     """
+    sequential = within is not None or budget is not None
+    if trials is None:
+        trials = MOST_TRIALS if sequential else TRIALS
     if trials < 1:
         raise BadInput(f"--trials {trials}: must be 1 or more")
     if curve_seeds < 0:
@@ -110,6 +121,8 @@ def race(
         *(plan, chosen, proofs, settings),
         trials=trials,
         seed=seed,
+        within=within,
+        budget_seconds=budget,
         repeats=repeats,
         curve_seeds=curve_seeds,
     )

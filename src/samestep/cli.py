@@ -172,7 +172,18 @@ def race(
     frameworks: FrameworksOption = None,
     overrides: SetOption = None,
     small: SmallOption = False,
-    trials: Annotated[int, typer.Option(min=1, help="Trials of every framework.")] = 5,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials of every framework: 5; at most, if the race ends itself."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="2%", help="Race until neighbours are told apart or so close."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="10m", help="Race so, but let trials take no longer than this."),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
     ] = None,
@@ -195,6 +206,7 @@ def race(
 ) -> None:
     """Prove, then race what is proved: blocks of trials, each a fresh process."""
     from samestep import api
+    from samestep.quantities import parse_duration, parse_share
     from samestep.report.live import Live
     from samestep.report.table import result_view
 
@@ -202,6 +214,8 @@ def race(
         _refuse_beside_resume(context)
     elif experiment is None:
         raise BadInput("race: give an EXPERIMENT, or --resume and a saved result")
+    within = None if precision is None else parse_share(precision, "--precision")
+    budget_seconds = None if budget is None else parse_duration(budget, "--budget")
     path = resume or json or _default_path(str(experiment))
     console = _console()
     with Live(_console(True)) as live:
@@ -221,6 +235,8 @@ def race(
                     overrides or [],
                     small=small,
                     trials=trials,
+                    within=within,
+                    budget=budget_seconds,
                     threads=threads,
                     seed=seed,
                     timeout=timeout,
@@ -258,9 +274,9 @@ def report(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="A file that race saved.")],
 ) -> None:
     """Show a saved result."""
-    from samestep.racing import verdict_of
     from samestep.report.table import result_view
     from samestep.result import load_result
+    from samestep.verdict import verdict_of
 
     loaded = load_result(result)
     if loaded.unfinished:

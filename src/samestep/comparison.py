@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from samestep.machine import IDENTITY, first_difference
-from samestep.proof_record import ProofVerdict
+from samestep.proof_record import PROVED, ProofVerdict
 from samestep.result import Result, Trial
 from samestep.stats import ALPHA, Interval, change, difference
-
-PROVED = ("identical", "equivalent")
 
 
 @dataclass(frozen=True)

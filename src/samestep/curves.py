@@ -14,7 +14,8 @@ from threading import Event
 from samestep.catalogue import Framework
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan, make_plan
-from samestep.racing import PROVED, judge_end, save_at, write_raced
+from samestep.proof_record import PROVED
+from samestep.racing import judge_end, save_at, write_raced
 from samestep.result import Curve, Point, Result, TrialOutcome
 from samestep.side_by_side import side_by_side
 

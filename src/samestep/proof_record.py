@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 ProofVerdict = Literal["identical", "equivalent", "different", "unsupported", "failed"]
+PROVED: tuple[ProofVerdict, ...] = ("identical", "equivalent")
 RungName = Literal["forward", "loss", "gradient", "step", "trajectory"]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
@@ -17,24 +16,21 @@ from samestep.codegen import language_of, render_script
 from samestep.launch import Event, Outcome, Settings, run_worker
 from samestep.machine import describe_machine, processor_flags
 from samestep.plan import Plan
-from samestep.proof_record import FrameworkProof
+from samestep.proof_record import PROVED, FrameworkProof
 from samestep.result import (
     Epoch,
     Evaluation,
     RacedFramework,
     RaceSettings,
-    Range,
     Result,
-    Row,
     Seconds,
     Trial,
     TrialOutcome,
     save_result,
 )
-from samestep.stats import Interval, rank
+from samestep.schedule import Place, places_due
 from samestep.surroundings import Watch
-
-PROVED = ("identical", "equivalent")
+from samestep.verdict import verdict_of
 
 
 @dataclass(frozen=True)
@@ -79,6 +75,7 @@ def run_race(
                 outcome = run_worker(by_name[name], "trial", plan, scripts[name], settings)
                 trial = read_trial(outcome, plan.experiment.training.epochs, place)
                 trial.surroundings = watch.end(outcome.cpu_seconds)
+                trial.wall_seconds = outcome.wall_seconds
                 result.trials.append(trial)
                 _note_versions(result.frameworks[name], outcome)
                 save_at(result, path)
@@ -97,6 +94,8 @@ def start_result(
     *,
     trials: int,
     seed: int,
+    within: float | None = None,
+    budget_seconds: float | None = None,
     repeats: bool = True,
     curve_seeds: int = 0,
 ) -> Result:
@@ -113,6 +112,8 @@ def start_result(
             precision=settings.precision,
             seed=seed,
             trials=trials,
+            within=within,
+            budget_seconds=budget_seconds,
             repeats=repeats,
             curve_seeds=curve_seeds,
         ),
@@ -126,55 +127,6 @@ def start_result(
             for framework in frameworks
         },
         proof=proofs,
-    )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a trial stands in its race."""
-
-    framework: str
-    block: int
-    position: int
-    repeats: int | None = None
-    """The block that is run once more because it was disturbed."""
-
-
-def places_due(result: Result, names: Sequence[str]) -> list[Place]:
-    """The trials that are still to be run: of every block, then of every disturbed one again."""
-    blocks = draw_schedule(names, result.settings.trials, result.settings.seed)
-    ended = {(trial.block, trial.framework) for trial in result.trials}
-    due = [place for place in blocks if (place.block, place.framework) not in ended]
-    if due or not result.settings.repeats:
-        return due
-    again = [
-        Place(name, result.settings.trials + number, position, block)
-        for number, block in enumerate(disturbed_blocks(result))
-        for position, name in enumerate(
-            Random(f"{result.settings.seed}/{block}").sample(list(names), len(names))
-        )
-    ]
-    return [place for place in again if (place.block, place.framework) not in ended]
-
-
-def draw_schedule(names: Sequence[str], blocks: int, seed: int) -> list[Place]:
-    """Every framework once a block, in random order."""
-    generator = Random(seed)
-    return [
-        Place(name, block, position)
-        for block in range(blocks)
-        for position, name in enumerate(generator.sample(list(names), len(names)))
-    ]
-
-
-def disturbed_blocks(result: Result) -> list[int]:
-    """Blocks that had a trial with busy neighbours, but for those that are repeats already."""
-    return sorted(
-        {
-            trial.block
-            for trial in result.trials
-            if trial.repeats is None and trial.surroundings and trial.surroundings.disturbed
-        }
     )
 
 
@@ -200,37 +152,6 @@ def read_trial(outcome: Outcome, epochs: int, place: Place) -> Trial:
         return Trial(**where, cpu_seconds=outcome.cpu_seconds, outcome="failed", message=message)
     trial.outcome, trial.message = _judge(outcome, trial, epochs)
     return trial
-
-
-def verdict_of(result: Result) -> list[Row]:
-    """The ranking of all frameworks that were proved, from their finished trials.
-
-    A disturbed block counts for nothing once it is repeated: who is chosen by what else the
-    machine did is not chosen by the times.
-    """
-    times: dict[str, dict[int, float]] = {}
-    replaced = {(trial.repeats, trial.framework) for trial in result.trials}
-    for trial in result.trials:
-        if (trial.block, trial.framework) in replaced:
-            continue
-        steady = trial.seconds.steady_epoch
-        if trial.outcome == "done" and steady is not None and steady > 0:
-            times.setdefault(trial.framework, {})[trial.block] = steady
-    return [
-        Row(
-            framework=standing.framework,
-            epoch_seconds=_range(standing.epoch_seconds),
-            minimum=standing.minimum,
-            maximum=standing.maximum,
-            ratio=_range(standing.ratio),
-            group=standing.group,
-        )
-        for standing in rank(times)
-    ]
-
-
-def _range(interval: Interval) -> Range:
-    return Range(median=interval.median, low=interval.low, high=interval.high)
 
 
 def judge_end(outcome: Outcome) -> tuple[TrialOutcome, str] | None:

@@ -67,6 +67,8 @@ class Trial(Record):
     evaluation: Evaluation | None = None
     peak_bytes: int | None = None
     cpu_seconds: float
+    wall_seconds: float = 0.0
+    """Of the whole process."""
     outcome: TrialOutcome
     message: str | None = None
     surroundings: Surroundings | None = None
@@ -136,6 +138,11 @@ class RaceSettings(Record):
     precision: str
     seed: int
     trials: int
+    """Of every framework; at most, where the race ends by itself."""
+    within: float | None = None
+    """A share: a race ends when all neighbours are told apart or known to be closer."""
+    budget_seconds: float | None = None
+    """A race ends before its trials take longer."""
     repeats: bool = True
     """Whether a disturbed block is run once more."""
     curve_seeds: int = 0

@@ -5,6 +5,7 @@ inside a block, for what disturbs one block disturbs all of its trials alike.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from math import exp, inf, log, sqrt
@@ -40,38 +41,44 @@ class Standing:
     group: str
 
 
-def rank(times: Mapping[str, Blocks]) -> list[Standing]:
-    """Frameworks from the fastest to the slowest; who share a letter cannot be told apart.
+def rank(
+    times: Mapping[str, Blocks], apart: AbstractSet[frozenset[str]], alpha: float = ALPHA
+) -> list[Standing]:
+    """Frameworks from the fastest to the slowest; who share a letter are not `apart`.
 
-    >>> [s.group for s in rank({"a": {0: 1.0, 1: 1.1}, "b": {0: 1.0, 1: 1.1}})]
+    >>> times = {"a": {0: 1.0, 1: 1.1}, "b": {0: 1.0, 1: 1.1}}
+    >>> [standing.group for standing in rank(times, pairs_apart(times))]
     ['a', 'a']
     """
     present = {name: blocks for name, blocks in times.items() if blocks}
     order = sorted(present, key=lambda name: (median(present[name].values()), name))
     if not order:
         return []
-    apart = pairs_apart(present)
     letters = compact_letters(order, apart)
     fastest = present[order[0]]
     return [
         Standing(
             framework=name,
-            epoch_seconds=typical(list(present[name].values())),
+            epoch_seconds=typical(list(present[name].values()), alpha),
             minimum=min(present[name].values()),
             maximum=max(present[name].values()),
-            ratio=(Interval(1.0, 1.0, 1.0) if name == order[0] else ratio(present[name], fastest)),
+            ratio=(
+                Interval(1.0, 1.0, 1.0)
+                if name == order[0]
+                else ratio(present[name], fastest, alpha)
+            ),
             group=letters[name],
         )
         for name in order
     ]
 
 
-def typical(values: Sequence[float]) -> Interval:
+def typical(values: Sequence[float], alpha: float = ALPHA) -> Interval:
     """Median, with the t interval of the logarithms (widened to hold the median)."""
     middle = median(values)
     if len(values) < 2:
         return Interval(middle, None, None)
-    low, high = _t_interval([log(value) for value in values], ALPHA)
+    low, high = _t_interval([log(value) for value in values], alpha)
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
@@ -84,7 +91,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
     return mean, low, high
 
 
-def ratio(slower: Blocks, faster: Blocks) -> Interval:
+def ratio(slower: Blocks, faster: Blocks, alpha: float = ALPHA) -> Interval:
     """Slower over faster, from the blocks that hold both; without one, from the medians."""
     logs = _log_ratios(slower, faster)
     if not logs:
@@ -92,7 +99,7 @@ def ratio(slower: Blocks, faster: Blocks) -> Interval:
     middle = exp(median(logs))
     if len(logs) < 2:
         return Interval(middle, None, None)
-    low, high = _t_interval(logs, ALPHA)
+    low, high = _t_interval(logs, alpha)
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
@@ -138,7 +145,7 @@ def log_ratio_interval(
     return _t_interval([log(one[block] / other[block]) for block in sorted(blocks)], alpha)
 
 
-def compact_letters(order: Sequence[str], apart: set[frozenset[str]]) -> dict[str, str]:
+def compact_letters(order: Sequence[str], apart: AbstractSet[frozenset[str]]) -> dict[str, str]:
     """Letters such that two names share one exactly if they are not told apart.
 
     Source: the insert-and-absorb algorithm, Piepho 2004, J. Comput. Graph. Stat. 13(2).

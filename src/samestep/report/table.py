@@ -16,19 +16,13 @@ from rich.text import Text
 
 from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
-from samestep.racing import disturbed_blocks
 from samestep.report.curves import curves_view, failed_curves
+from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.steadiness import unsteady_sentence
-from samestep.report.text import bytes_text, number_text, visible
+from samestep.report.text import number_text, visible
 from samestep.result import Range, Result, Row, Trial
+from samestep.schedule import is_sequential
 
-MARKS = {
-    "identical": ("=", "green"),
-    "equivalent": ("~", "yellow"),
-    "different": ("x", "red"),
-    "unsupported": ("-", "dim"),
-    "failed": ("!", "red"),
-}
 Show = Callable[[float], str]
 Get = Callable[[Trial], float | None]
 
@@ -53,12 +47,12 @@ def plain(text: str, style: str = "") -> Text:
 
 def result_view(result: Result, width: int = WIDE) -> Group:
     """A race: who is faster than whom, and who was not ranked and why; or proofs alone."""
-    parts: list[RenderableType] = [plain(result.title, "bold"), plain(_conditions(result), "dim")]
+    parts: list[RenderableType] = [plain(result.title, "bold"), plain(conditions(result), "dim")]
     if result.settings.trials == 0:
         parts += [Text(), proof_view(result.proof)]
     if result.verdict:
         parts += _ranking(result, width)
-        parts += [Text(line, style="dim") for line in _legend(result)]
+        parts += [Text(line, style="dim") for line in legend(result)]
     if result.curves:
         parts += [Text(), curves_view(result), *failed_curves(result)]
     notes = _notes(result)
@@ -67,7 +61,8 @@ def result_view(result: Result, width: int = WIDE) -> Group:
     if result.unfinished:
         done = len(result.trials)
         total = result.settings.trials * sum(_is_proved(p) for p in result.proof.values())
-        line = f"Unfinished: {done} of {total} trials are in this result"
+        of = "" if is_sequential(result) else f" of {total}"
+        line = f"Unfinished: {done}{of} trials are in this result"
         if result.settings.curve_seeds:
             line += f", and {len(result.curves)} learning curves"
         parts.append(Text(f"{line}.", "yellow"))
@@ -79,17 +74,6 @@ def result_html(result: Result) -> str:
     console = Console(record=True, width=WIDE, file=io.StringIO())
     console.print(result_view(result))
     return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
-
-
-def _conditions(result: Result) -> str:
-    machine, settings = result.machine, result.settings
-    parts = [
-        f"{machine.cpu}, {machine.cores} cores, {bytes_text(machine.memory_bytes)}, {machine.os}",
-        result.created,
-    ]
-    if settings.trials:
-        parts[1:1] = [f"{settings.precision} on {settings.threads} cores, {settings.trials} trials"]
-    return " · ".join(parts)
 
 
 def _ranking(result: Result, width: int) -> list[RenderableType]:
@@ -156,23 +140,6 @@ def _ranks(verdict: Sequence[Row]) -> dict[str, int]:
         row.framework: 1 + sum(not set(faster.group) & set(row.group) for faster in verdict[:place])
         for place, row in enumerate(verdict)
     }
-
-
-def _legend(result: Result) -> Iterable[str]:
-    yield "#: one more than the number of those who are faster for certain."
-    yield (
-        "epoch: median of the trials' steady epochs [95% interval]; who shares a group letter "
-        "cannot be told apart."
-    )
-    if max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
-        yield "One trial each tells nothing apart; ask for more with --trials."
-    disturbed = len(disturbed_blocks(result))
-    if disturbed:
-        what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
-        again = "run once more instead" if result.settings.repeats else "not run again"
-        yield f"{what} disturbed by other processes, and {again}."
-    verdicts = {result.proof[row.framework].verdict for row in result.verdict}
-    yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
 
 
 def _notes(result: Result) -> Table:

@@ -1,0 +1,41 @@
+"""Durations and shares as people write them on a command line."""
+
+import re
+
+from samestep.errors import BadInput
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST = 30 * 24 * 3600.0
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Seconds of `90s`, `10m` or `1h30m`; a bare number is seconds.
+
+    >>> [parse_duration(text, "--budget") for text in ("90", "1.5m", "1h30m")]
+    [90.0, 90.0, 5400.0]
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        seconds = float(text)
+    elif "".join(number + unit for number, unit in parts) == text and parts:
+        seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    else:
+        raise BadInput(f"{option} {text}: is no duration; write it as 90s, 10m or 1h30m")
+    if not 0 < seconds <= LONGEST:
+        raise BadInput(f"{option} {text}: must be more than 0 and at most 30 days")
+    return seconds
+
+
+def parse_share(text: str, option: str) -> float:
+    """A share of `2%` or `0.02`, more than 0 and below 1.
+
+    >>> parse_share("2%", "--precision"), parse_share("0.5", "--precision")
+    (0.02, 0.5)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)(%?)", text)
+    if match is None:
+        raise BadInput(f"{option} {text}: is no share; write it as 2% or 0.02")
+    share = float(match[1]) / (100 if match[2] else 1)
+    if not 0 < share < 1:
+        raise BadInput(f"{option} {text}: must be more than 0% and less than 100%")
+    return share

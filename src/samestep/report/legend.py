@@ -1,0 +1,74 @@
+"""How a race was run, and what its table's columns and letters mean."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from samestep.report.text import bytes_text, number_text, visible
+from samestep.result import Result
+from samestep.schedule import disturbed_blocks, is_sequential, within
+from samestep.verdict import pair_states
+
+MARKS = {
+    "identical": ("=", "green"),
+    "equivalent": ("~", "yellow"),
+    "different": ("x", "red"),
+    "unsupported": ("-", "dim"),
+    "failed": ("!", "red"),
+}
+"""The sign of each verdict of a proof, and its style."""
+
+
+def conditions(result: Result) -> str:
+    """Machine, settings and time, in a line."""
+    machine, settings = result.machine, result.settings
+    parts = [
+        f"{machine.cpu}, {machine.cores} cores, {bytes_text(machine.memory_bytes)}, {machine.os}",
+        result.created,
+    ]
+    if settings.trials:
+        parts[1:1] = [f"{settings.precision} on {settings.threads} cores, {_length(result)}"]
+    return " · ".join(parts)
+
+
+def _length(result: Result) -> str:
+    settings = result.settings
+    if not is_sequential(result):
+        return f"{settings.trials} trials"
+    rounds = len({trial.block for trial in result.trials})
+    limit = settings.budget_seconds
+    budget = "" if limit is None else f", at most {number_text(limit / 60)} minutes"
+    return f"{rounds} blocks, until settled to {number_text(100 * within(result))}%{budget}"
+
+
+def legend(result: Result) -> Iterable[str]:
+    """What the ranking's readers must know, line by line."""
+    yield "#: one more than the number of those who are faster for certain."
+    yield (
+        "epoch: median of the trials' steady epochs [95% interval]; who shares a group letter "
+        "cannot be told apart."
+    )
+    if is_sequential(result):
+        yield from _settled(result)
+    elif max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
+        yield "One trial each tells nothing apart; ask for more with --trials."
+    disturbed = len(disturbed_blocks(result))
+    if disturbed:
+        what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
+        again = "run once more instead" if result.settings.repeats else "not run again"
+        yield f"{what} disturbed by other processes, and {again}."
+    verdicts = {result.proof[row.framework].verdict for row in result.verdict}
+    yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
+
+
+def _settled(result: Result) -> Iterable[str]:
+    """Neighbours that are as good as equal, and those that the race could not settle."""
+    states = pair_states(result)
+    order = [row.framework for row in result.verdict]
+    neighbours = list(pairwise(order))
+    share = number_text(100 * within(result))
+    for state, words in (("close", f"closer than {share}%"), ("open", "not settled")):
+        pairs = [pair for pair in neighbours if states.get(frozenset(pair)) == state]
+        if pairs:
+            names = ", ".join(" and ".join(map(visible, pair)) for pair in pairs)
+            yield f"{words}: {names}."
+    yield "Intervals are wider than after a fixed number of trials: they hold at every look."
