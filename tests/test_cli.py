@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ def test_help_names_every_command():
         "code",
         "prove",
         "race",
+        "scaling",
         "report",
         "compare",
         "install",
@@ -230,6 +232,25 @@ def test_code_writes_folders_and_never_over_other_work(tmp_path):
     assert script.read_text() == "# mine\n"
     assert run("code", "iris-mlp", "numpy", "torch", "-o", "e", cwd=tmp_path).returncode == 0
     assert {path.name for path in (tmp_path / "e").iterdir()} == {"numpy", "torch"}
+
+
+@pytest.mark.frameworks
+def test_scaling_races_at_every_size_and_says_who_wins_where(tmp_path):
+    path = tmp_path / "scaling.json"
+    arguments = ["scaling", "iris-mlp", "-f", "numpy,sklearn", "--sizes", "5,105", "--trials", "2"]
+    done = run(*arguments, "--set", "training.epochs=3", "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    points = json.loads(path.read_text())["points"]
+    assert [(point["size"], point["steps"]) for point in points] == [(5, 21), (105, 1)]
+    assert [len(point["result"]["trials"]) >= 4 for point in points] == [True, True]
+    numpy = next(line for line in done.stdout.splitlines() if line.startswith("numpy"))
+    assert len(re.findall(r"[\d.,]+", numpy)) == 8
+    for options, sentence in [
+        (["--vary", "depth"], "--vary depth: must be one of batch_size, width, rows"),
+        (["--sizes", "5;6"], "--sizes 5;6: write it as whole numbers between commas"),
+        (["--sizes", "5"], "give two sizes or more"),
+    ]:
+        assert sentence in refused("scaling", "iris-mlp", "-f", "numpy", *options)
 
 
 def test_compare_says_no_to_a_regression_and_refuses_other_work(tmp_path):

@@ -270,6 +270,54 @@ def _refuse_beside_resume(context: typer.Context) -> None:
 
 
 @app.command()
+def scaling(
+    experiment: ExperimentArgument,
+    vary: Annotated[
+        str, typer.Option(metavar="batch_size|width|rows", help="What grows: --sizes says how.")
+    ] = "batch_size",
+    sizes: Annotated[
+        str | None,
+        typer.Option(metavar="8,64,512", help="Batch sizes, factors of the widths, or rows."),
+    ] = None,
+    frameworks: FrameworksOption = None,
+    overrides: SetOption = None,
+    small: SmallOption = False,
+    trials: Annotated[int, typer.Option(min=1, help="Of every framework at every size.")] = 3,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+) -> None:
+    """Race at growing sizes: overhead and rate of each framework, and where two of them cross."""
+    from samestep.api import load
+    from samestep.quantities import one_of, parse_sizes
+    from samestep.report.live import Live
+    from samestep.report.scaling import scaling_view
+    from samestep.scaling.measure import measure_scaling
+    from samestep.scaling.sizes import VARIED
+
+    with Live(_console(True)) as live:
+        measured = measure_scaling(
+            load(experiment, overrides or [], small=small),
+            one_of(vary, VARIED, "--vary"),
+            _split(frameworks),
+            sizes=None if sizes is None else parse_sizes(sizes, "--sizes"),
+            trials=trials,
+            threads=threads,
+            seed=seed,
+            timeout=timeout,
+            path=json,
+            on_size=live.on_size,
+            on_proof=live.on_proof,
+            on_progress=live.on_trial,
+        )
+    _console().print(scaling_view(measured))
+    if json is not None:
+        _console().print(f"Saved in {_path_text(json)}", soft_wrap=True)
+    raise typer.Exit(max(_status(point.result) for point in measured.points))
+
+
+@app.command()
 def report(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="A file that race saved.")],
 ) -> None:

@@ -1,8 +1,12 @@
 """Durations and shares as people write them on a command line."""
 
 import re
+from collections.abc import Mapping
+from typing import TypeVar
 
 from samestep.errors import BadInput
+
+Choice = TypeVar("Choice")
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST = 30 * 24 * 3600.0
@@ -39,3 +43,21 @@ def parse_share(text: str, option: str) -> float:
     if not 0 < share < 1:
         raise BadInput(f"{option} {text}: must be more than 0% and less than 100%")
     return share
+
+
+def parse_sizes(text: str, option: str) -> list[int]:
+    """Whole numbers between commas.
+
+    >>> parse_sizes("8,64", "--sizes")
+    [8, 64]
+    """
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+        raise BadInput(f"{option} {text}: write it as whole numbers between commas, such as 8,64")
+    return [int(part) for part in text.split(",")]
+
+
+def one_of(text: str, known: Mapping[str, Choice], option: str) -> Choice:
+    """What a word stands for; raise BadInput with the words there are."""
+    if text not in known:
+        raise BadInput(f"{option} {text}: must be one of {', '.join(known)}")
+    return known[text]

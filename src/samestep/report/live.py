@@ -49,6 +49,10 @@ class Live:
         if self._progress is not None:
             self._progress.stop()
 
+    def on_size(self, size: int) -> None:
+        """A race at this size begins."""
+        self._console.print(f"size  {size:,}")
+
     def on_proof(self, name: str, state: str) -> None:
         """A proof starts ("proving") or has its verdict; called from several threads."""
         with self._lock:

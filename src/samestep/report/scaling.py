@@ -1,0 +1,111 @@
+"""A scaling on a terminal: times by size, overhead and rate, and who is faster where."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from statistics import median
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from samestep.report.text import number_text, visible
+from samestep.scaling.fit import Crossing, Estimate, find_crossing, fit
+from samestep.scaling.record import Scaling
+
+POOR_FIT = 0.2
+"""A line that misses a point by this share explains little."""
+
+
+def scaling_view(scaling: Scaling) -> Group:
+    """Milliseconds a step at every size, the fitted lines, the crossings, who is left out."""
+    samples = scaling.samples()
+    unit = "epoch" if scaling.vary == "rows" else "step"
+    times = Table(box=None, pad_edge=False)
+    times.add_column(f"ms a {unit} at {scaling.vary}", no_wrap=True)
+    for point in scaling.points:
+        times.add_column(f"{point.size:,}", justify="right", no_wrap=True)
+    times.add_column("overhead, us", justify="right", no_wrap=True)
+    times.add_column("GFLOP/s", justify="right", no_wrap=True)
+    poor = []
+    for name, by_work in samples.items():
+        fitted = fit(by_work)
+        if fitted.misfit > POOR_FIT:
+            poor.append(f"{visible(name)} ({fitted.misfit:.0%})")
+        times.add_row(
+            Text(visible(name)),
+            *(_milliseconds(by_work.get(point.work)) for point in scaling.points),
+            _estimate_text(fitted.overhead, 1e6),
+            _estimate_text(fitted.rate, 1e-9),
+        )
+    title = scaling.points[0].result.title if scaling.points else ""
+    parts: list[RenderableType] = [Text(visible(title), "bold"), Text(), times, Text()]
+    parts += [Text(line) for line in _crossings(scaling)]
+    parts.append(
+        Text(
+            f"time a {unit} = overhead + work / rate, by least relative error; 95% intervals by "
+            "the bootstrap over trials.",
+            "dim",
+        )
+    )
+    if poor:
+        line = f"The line is far from a measured time in: {', '.join(poor)}."
+        parts.append(Text(line, "yellow"))
+    return Group(*parts, *_left_out(scaling, list(samples)))
+
+
+def crossings_of(scaling: Scaling) -> list[Crossing]:
+    """Every pair that changes places inside the measured sizes."""
+    samples = scaling.samples()
+    found = (
+        find_crossing((one, other), (samples[one], samples[other]))
+        for one, other in combinations(samples, 2)
+    )
+    return [crossing for crossing in found if crossing is not None]
+
+
+def size_at(scaling: Scaling, work: float) -> float:
+    """The size whose work this is, between measured ones; their ends beyond."""
+    works = [np.log(point.work) for point in scaling.points]
+    sizes = [np.log(point.size) for point in scaling.points]
+    return float(np.exp(np.interp(np.log(work), works, sizes))) if work > 0 else 0.0
+
+
+def _crossings(scaling: Scaling) -> Iterator[str]:
+    for crossing in crossings_of(scaling):
+        place = _size_text(scaling, crossing.work)
+        yield (
+            f"{visible(crossing.below)} is faster below {scaling.vary} {place}, "
+            f"{visible(crossing.above)} above."
+        )
+
+
+def _size_text(scaling: Scaling, work: Estimate) -> str:
+    middle = number_text(size_at(scaling, work.value))
+    if work.high == float("inf"):
+        return f"{middle} (too noisy for an interval)"
+    low, high = (number_text(size_at(scaling, end)) for end in (work.low, work.high))
+    return f"{middle} [{low}, {high}]"
+
+
+def _estimate_text(estimate: Estimate, factor: float) -> str:
+    texts = [_number(value * factor) for value in (estimate.value, estimate.low, estimate.high)]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def _number(value: float) -> str:
+    return "inf" if value == float("inf") else number_text(value)
+
+
+def _milliseconds(seconds: Sequence[float] | None) -> str:
+    return "-" if not seconds else number_text(median(seconds) * 1e3)
+
+
+def _left_out(scaling: Scaling, shown: Sequence[str]) -> list[Text]:
+    if not scaling.points:
+        return []
+    names = [name for name in scaling.points[0].result.proof if name not in shown]
+    return [
+        Text(f"{visible(name)}: not proved, or not timed, at every size", "yellow")
+        for name in names
+    ]

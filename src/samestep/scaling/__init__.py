@@ -1,0 +1,1 @@
+"""Why one framework wins on small work and another on large: overhead and rate."""
