@@ -9,6 +9,7 @@ from samestep.stats import (
     change,
     compact_letters,
     difference,
+    is_equivalent,
     pairs_apart,
     rank,
     ratio,
@@ -129,3 +130,27 @@ def test_welch_agrees_with_scipy():
 def test_values_that_never_vary_have_a_sharp_difference():
     assert difference([1.0, 1.0], [3.0, 3.0]).low == 2.0
     assert change([1.0], [3.0]).low is None
+
+
+def test_equivalence_takes_an_interval_inside_the_margin():
+    noise = [0.001, -0.001, 0.0005, -0.0005, 0.0]
+    one = {seed: 0.9 + value for seed, value in enumerate(noise)}
+    for shift, equal in ((0.0, True), (0.003, True), (0.0045, False), (0.02, False)):
+        other = dict.fromkeys(one, 0.9 + shift)
+        assert is_equivalent(one, other, 0.005) == is_equivalent(other, one, 0.005) == equal
+    assert not is_equivalent({0: 0.9}, {0: 0.9}, 0.005)
+    assert not is_equivalent(one, {9: 0.9}, 0.005)
+
+
+def test_equivalence_is_seldom_claimed_at_the_margin_itself():
+    generator = random.Random(0)
+    claims = sum(
+        is_equivalent(
+            {seed: 0.005 + generator.gauss(0, 0.001) for seed in range(5)},
+            dict.fromkeys(range(5), 0.0),
+            0.005,
+        )
+        for _ in range(1000)
+    )
+    # 5% of 1,000 is 50; 71 is beyond three standard deviations above it.
+    assert claims < 71

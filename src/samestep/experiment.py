@@ -214,6 +214,9 @@ class Training(Table):
         return self
 
 
+ACCURACY_MARGIN = 0.005
+
+
 class Experiment(Table):
     """One training run, complete: nothing in it is left to a framework's defaults."""
 
@@ -221,6 +224,8 @@ class Experiment(Table):
     data: Data
     model: Annotated[list[AnyLayer], Field(min_length=1, max_length=200)]
     training: Training
+    accuracy_margin: Annotated[float, Field(gt=0, lt=1)] = ACCURACY_MARGIN
+    """Two test accuracies that differ by less are as good as equal."""
 
 
 def shipped_experiments() -> dict[str, Path]:

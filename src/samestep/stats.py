@@ -103,6 +103,17 @@ def ratio(slower: Blocks, faster: Blocks, alpha: float = ALPHA) -> Interval:
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
+def is_equivalent(one: Blocks, other: Blocks, margin: float, alpha: float = ALPHA) -> bool:
+    """Whether paired values differ by less than the margin, by two one-sided t tests.
+
+    Source: Schuirmann 1987, J. Pharmacokinet. Biopharm. 15(6).
+    """
+    differences = [one[key] - other[key] for key in one.keys() & other.keys()]
+    # Two tests of one side each: the interval that leaves alpha on either side.
+    low, high = _t_interval(differences, 2 * alpha)
+    return -margin < low and high < margin
+
+
 def change(before: Sequence[float], after: Sequence[float], alpha: float = ALPHA) -> Interval:
     """After over before, of values that were not taken together.
 

@@ -5,13 +5,17 @@ from statistics import fmean
 from rich.table import Table
 from rich.text import Text
 
+from samestep.experiment import ACCURACY_MARGIN
 from samestep.report.text import visible
 from samestep.result import Curve, Result
-from samestep.stats import compact_letters, mean_interval, pairs_apart
+from samestep.stats import ALPHA, compact_letters, is_equivalent, mean_interval, pairs_apart
 
 
 def curves_view(result: Result) -> Table:
-    """Test accuracy and loss after the last epoch; who share a letter cannot be told apart."""
+    """Test accuracy and loss after the last epoch; who share a letter cannot be told apart.
+
+    And who is as accurate as the best, to within the experiment's margin.
+    """
     finished: dict[str, list[Curve]] = {}
     for curve in result.curves:
         if curve.outcome == "done":
@@ -24,7 +28,9 @@ def curves_view(result: Result) -> Table:
     letters = compact_letters(order, pairs_apart(by_seed))
     table = Table(box=None, pad_edge=False)
     table.add_column("after the last epoch", no_wrap=True)
-    for header in ("seeds", "test accuracy", "test loss", "group"):
+    margin = float(result.experiment.get("accuracy_margin", ACCURACY_MARGIN))
+    last = f"as the best, to {margin:g}"
+    for header in ("seeds", "test accuracy", "test loss", "group", last):
         table.add_column(header, justify="right", no_wrap=True)
     for name in order:
         curves = finished[name]
@@ -32,8 +38,21 @@ def curves_view(result: Result) -> Table:
         spread = "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"
         loss = fmean(curve.points[-1].test_loss for curve in curves)
         accuracy = f"{mean:.4f}{spread}"
-        table.add_row(Text(visible(name)), str(len(curves)), accuracy, f"{loss:.4f}", letters[name])
+        equal = _as_the_best(by_seed, order, name, margin)
+        row = str(len(curves)), accuracy, f"{loss:.4f}", letters[name], equal
+        table.add_row(Text(visible(name)), *row)
     return table
+
+
+def _as_the_best(
+    by_seed: dict[str, dict[int, float]], order: list[str], name: str, margin: float
+) -> str:
+    best = order[0]
+    if name == best:
+        return "-"
+    # One comparison for each but the best.
+    alpha = ALPHA / (len(order) - 1)
+    return "yes" if is_equivalent(by_seed[name], by_seed[best], margin, alpha) else "not told"
 
 
 def failed_curves(result: Result) -> list[Text]:
