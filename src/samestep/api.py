@@ -15,6 +15,7 @@ from samestep.proof_record import FrameworkProof
 from samestep.racing import Progress, run_race, start_result
 from samestep.result import Curve, Result, check_writable, load_result, save_result
 from samestep.resuming import check_same_proofs, check_same_race, plan_again
+from samestep.speed import measure_speed
 
 __all__ = ["Result", "code", "load", "load_result", "prove", "race", "resume", "run_proofs"]
 
@@ -126,6 +127,7 @@ def race(
         repeats=repeats,
         curve_seeds=curve_seeds,
     )
+    result.speed = measure_speed(settings)
     run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
     if curve_seeds:
         run_curves(plan, chosen, result, settings, path=place, on_curve=on_curve)

@@ -109,7 +109,7 @@ def _length(gradient: Array, without: Array) -> float:
 
 
 def _draw_count(plan: Plan, rows: int) -> int:
-    flops = 3 * rows * sum(layer.flops for layer in plan.layers)
+    flops = rows * plan.flops_per_row
     return int(min(DRAWS, max(FEWEST_DRAWS, DRAW_FLOPS / max(flops, 1))))
 
 

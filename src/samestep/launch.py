@@ -162,19 +162,18 @@ def _command(
 
 def worker_environment(framework: Framework, settings: Settings) -> dict[str, str]:
     """The environment of a worker: thread pools and device set alike in every framework."""
-    threads = str(settings.threads)
-    environment = dict(os.environ)
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
-        environment[f"{name}_NUM_THREADS"] = threads
-    environment |= {
-        "VECLIB_MAXIMUM_THREADS": threads,
-        "NPROC": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
+    environment = dict(os.environ) | pool_variables(settings.threads)
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if settings.device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     return environment | framework.place.variables(settings.threads) | framework.entry.environment
+
+
+def pool_variables(threads: int) -> dict[str, str]:
+    """What sizes the thread pools of linear algebra, of XLA and of TensorFlow."""
+    names = [f"{pool}_NUM_THREADS" for pool in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
+    names += ["VECLIB_MAXIMUM_THREADS", "NPROC", "TF_NUM_INTRAOP_THREADS"]
+    return dict.fromkeys(names, str(threads))
 
 
 def _watch(

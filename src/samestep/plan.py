@@ -63,6 +63,22 @@ class Plan:
         return int(self.orders.shape[1])
 
     @property
+    def flops_per_row(self) -> int:
+        """Of training; a backward pass counts as two forward ones, for inputs and for weights."""
+        return 3 * sum(layer.flops for layer in self.layers)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps an epoch."""
+        whole, rest = divmod(self.rows, self.experiment.training.batch_size)
+        return whole + (rest > 0 and self.experiment.training.last_batch == "keep")
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Rows that an epoch trains on."""
+        return min(self.rows, self.steps * self.experiment.training.batch_size)
+
+    @property
     def proof_test_rows(self) -> int:
         """Test rows that the proof uses."""
         return min(len(self.dataset.x_test), PROOF_TEST_ROWS)

@@ -106,6 +106,7 @@ def start_result(
         digest=plan.digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=describe_machine(),
+        flops_per_epoch=float(plan.flops_per_row * plan.rows_per_epoch),
         settings=RaceSettings(
             threads=settings.threads,
             device=settings.device,

@@ -130,6 +130,15 @@ class RacedFramework(Record):
     """What makes its race unfair on this machine, and what to do."""
 
 
+class Speed(Record):
+    """What NumPy reaches on the cores of a trial, at best."""
+
+    matmul_flops: float
+    """A second, for matrices of 1024 rows in the experiment's precision."""
+    memory_bytes: float
+    """A second, read and written, in a copy that no cache holds."""
+
+
 class RaceSettings(Record):
     """What was asked of the race."""
 
@@ -158,6 +167,9 @@ class Result(Record):
     digest: str
     created: str
     machine: Machine
+    speed: Speed | None = None
+    flops_per_epoch: float | None = None
+    """Of training: a backward pass counts as two forward ones."""
     settings: RaceSettings
     frameworks: dict[str, RacedFramework]
     proof: dict[str, FrameworkProof]

@@ -12,7 +12,7 @@ IRIS_FORWARD = 2 * (4 * 10 + 10 * 3)
 def test_batches_grow_from_the_experiments_own_to_all_rows() -> None:
     sized = choose_sizes(load_experiment("iris-mlp"), "batch_size", None)
     assert [one.size for one in sized] == [5, 11, 23, 49, 105]
-    assert [one.steps for one in sized] == [21, 10, 5, 3, 1]
+    assert [one.plan.steps for one in sized] == [21, 10, 5, 3, 1]
     assert [one.plan.experiment.training.batch_size for one in sized] == [5, 11, 23, 49, 105]
     assert sized[-1].work == pytest.approx(3 * IRIS_FORWARD * 105, rel=0.2)
     assert all(one.work < other.work for one, other in zip(sized, sized[1:], strict=False))

@@ -51,6 +51,12 @@ def legend(result: Result) -> Iterable[str]:
         yield from _settled(result)
     elif max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
         yield "One trial each tells nothing apart; ask for more with --trials."
+    if result.speed is not None:
+        matmul, memory = result.speed.matmul_flops / 1e9, result.speed.memory_bytes / 1e9
+        yield (
+            f"of matmul: the training's FLOPs a second, of the {number_text(matmul)} GFLOP/s that "
+            f"a large product reaches here (a copy moves {number_text(memory)} GB/s)."
+        )
     disturbed = len(disturbed_blocks(result))
     if disturbed:
         what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"

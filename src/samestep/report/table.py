@@ -29,6 +29,7 @@ Get = Callable[[Trial], float | None]
 WIDE = 160
 PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
 MEASURES = (
+    "of matmul, %",
     "first epoch, ms",
     "import, s",
     "accuracy",
@@ -93,6 +94,7 @@ def _ranking(result: Result, width: int) -> list[RenderableType]:
             row.group,
         ]
         measures[row.framework] = [
+            _share_of_matmul(result, row.epoch_seconds.median),
             _median(
                 trials, lambda t: t.seconds.first_epoch, lambda value: number_text(value * 1e3)
             ),
@@ -112,6 +114,13 @@ def _ranking(result: Result, width: int) -> list[RenderableType]:
         _table(PLACES, list(places.values())),
         _table(("framework", *MEASURES), [names[name] + measures[name] for name in names]),
     ]
+
+
+def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
+    if result.speed is None or not result.flops_per_epoch:
+        return "-"
+    reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
+    return number_text(100 * reached)
 
 
 def _milliseconds(seconds: float) -> str:

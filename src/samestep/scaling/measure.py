@@ -44,7 +44,7 @@ def measure_scaling(
             on_proof=on_proof,
             on_progress=on_progress,
         )
-        point = Point(size=sized.size, steps=sized.steps, work=sized.work, result=result)
+        point = Point(size=sized.size, steps=sized.plan.steps, work=sized.work, result=result)
         scaling.points.append(point)
         if path is not None:
             save_scaling(scaling, path)

@@ -13,9 +13,6 @@ from samestep.plan import Plan, make_plan
 Vary = Literal["batch_size", "width", "rows"]
 VARIED: dict[str, Vary] = {"batch_size": "batch_size", "width": "width", "rows": "rows"}
 
-BACKWARD = 2
-"""A backward pass counts as twice the forward one: a gradient of the inputs, one of the weights."""
-
 COUNT = 5
 LARGEST_FACTOR = 16
 
@@ -30,18 +27,10 @@ class Sized:
     plan: Plan
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps an epoch."""
-        training = self.plan.experiment.training
-        whole, rest = divmod(self.plan.rows, training.batch_size)
-        return whole + (rest > 0 and training.last_batch == "keep")
-
-    @property
     def work(self) -> float:
         """FLOPs of one step, forward and backward; of an epoch where rows vary."""
-        forward = sum(layer.flops for layer in self.plan.layers)
-        an_epoch = (1 + BACKWARD) * forward * self.plan.rows
-        return float(an_epoch if self.vary == "rows" else an_epoch / self.steps)
+        an_epoch = float(self.plan.flops_per_row * self.plan.rows_per_epoch)
+        return an_epoch if self.vary == "rows" else an_epoch / self.plan.steps
 
 
 def choose_sizes(experiment: Experiment, vary: Vary, sizes: Sequence[int] | None) -> list[Sized]:
