@@ -178,7 +178,7 @@ def test_too_few_epochs_are_a_failed_trial(run):
 
 
 def test_a_loss_that_is_no_number_is_divergence(run):
-    trial = read_trial(run("on_epoch(epoch, float('nan')); continue"), 3, "tiny", 0, 0)
+    trial = read_trial(run("on_epoch(epoch, float('nan')); continue"), 3, Place("tiny", 0, 0))
     assert trial.outcome == "diverged"
     assert trial.seconds.steady_epoch is not None
 

@@ -8,7 +8,6 @@ from samestep import result as result_module
 from samestep.errors import BadInput
 from samestep.machine import Machine, describe_machine
 from samestep.proof_record import FrameworkProof, Rung
-from samestep.racing import draw_schedule, verdict_of
 from samestep.report.table import result_html, result_view
 from samestep.result import (
     Epoch,
@@ -22,6 +21,7 @@ from samestep.result import (
     load_result,
     save_result,
 )
+from samestep.verdict import verdict_of
 
 MACHINE = Machine(
     cpu="A [bold]CPU[/bold]", cores=2, usable_cores=2, memory_bytes=2**33, os="Linux",
@@ -161,16 +161,6 @@ def test_only_the_proved_are_ranked_and_lost_trials_cost_themselves(result):
     assert rows[0].minimum == pytest.approx(0.00101)
     result.trials = [t for t in result.trials if t.framework == "fast"]
     assert [row.framework for row in verdict_of(result)] == ["fast"]
-
-
-def test_a_schedule_has_everyone_once_a_block_in_random_order():
-    names = ["a", "b", "c", "d"]
-    schedule = draw_schedule(names, 20, seed=1)
-    blocks = [[name for b, _, name in schedule if b == block] for block in range(20)]
-    assert all(sorted(block) == names for block in blocks)
-    assert len({tuple(block) for block in blocks}) > 5
-    assert schedule == draw_schedule(names, 20, seed=1)
-    assert schedule != draw_schedule(names, 20, seed=2)
 
 
 def rendered(result: Result, width: int) -> str:

@@ -1,6 +1,6 @@
 """Two results on a terminal, framework by framework."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -21,7 +21,6 @@ def comparison_view(
     table.add_column("versions", overflow="fold")
     for header in ("epoch, new / old", "memory, new / old", "accuracy, new - old"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
     for change in changes:
         table.add_row(
             Text(visible(change.framework)),
@@ -29,7 +28,6 @@ def comparison_view(
             _interval_text(change.epoch, number_text),
             _interval_text(change.memory, number_text),
             _interval_text(change.accuracy, "{:+.4f}".format),
-            _judgement(change),
         )
     parts: list[RenderableType] = [
         Text(visible(new.title), "bold"),
@@ -37,6 +35,7 @@ def comparison_view(
         Text(),
         table,
         Text(),
+        *_judgements(changes),
         Text(
             f"Worse or better is what leaves a tolerance of {tolerance.ratio:.1%} of time and "
             f"memory, and of {tolerance.accuracy:g} of accuracy, with its whole 95% interval "
@@ -47,16 +46,18 @@ def comparison_view(
     return Group(*parts)
 
 
-def _judgement(change: Change) -> Text:
-    if change.regressions:
-        return Text("; ".join([*change.regressions, *change.improvements]), "red")
-    if change.improvements:
-        return Text("; ".join(change.improvements), "green")
-    if change.epoch is None:
-        return Text("no times to compare", "dim")
-    if change.epoch.low is None:
-        return Text("too few trials to tell", "dim")
-    return Text("no change told", "dim")
+def _judgements(changes: Sequence[Change]) -> Iterator[Text]:
+    for change in changes:
+        name = visible(change.framework)
+        if change.regressions:
+            yield Text(f"Worse: {name}: {'; '.join(change.regressions)}", "red")
+        if change.improvements:
+            yield Text(f"Better: {name}: {'; '.join(change.improvements)}", "green")
+    few = [c.framework for c in changes if c.epoch is not None and c.epoch.low is None]
+    if few:
+        yield Text(f"Too few trials to tell: {visible(', '.join(few))}", "yellow")
+    if not any(change.regressions or change.improvements for change in changes):
+        yield Text("No change is told.")
 
 
 def _versions(old: Result, new: Result, name: str) -> str:
