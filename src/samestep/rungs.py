@@ -118,18 +118,30 @@ def _gradient_error(yardstick: Yardstick, observation: Observation) -> Worst:
 
 
 def _step_error(yardstick: Yardstick, observation: Observation) -> Worst:
-    """How far each step is from where its gradient leads, as exactly as that is known."""
+    """How far each step is from the reference's, or from where its own gradient leads."""
     odd = sorted(set(observation.step) ^ set(yardstick.step))
     if odd:
         return float("inf"), odd[0]
+    worst = _worst_step(yardstick, observation.step, yardstick.step)
+    if worst[0] <= TOLERANCE:
+        return worst
     low, high = _step_bounds(yardstick, observation.gradient)
+    nearest = {
+        name: np.clip(observation.step[name], low[name], high[name])
+        if observation.step[name].shape == expected.shape
+        else expected
+        for name, expected in yardstick.step.items()
+    }
+    return _worst_step(yardstick, observation.step, nearest)
+
+
+def _worst_step(yardstick: Yardstick, seen: Weights, expected: Weights) -> Worst:
+    """Relative to the change of the weights."""
     errors = []
-    for name, expected in yardstick.step.items():
+    for name, step in yardstick.step.items():
         start = yardstick.plan.weights[name]
-        scale = max(largest(expected - start), SMALLEST_STEP * largest(start))
-        seen = observation.step[name]
-        nearest = np.clip(seen, low[name], high[name]) if seen.shape == expected.shape else expected
-        errors.append((relative_error(seen, nearest, scale), name))
+        scale = max(largest(step - start), SMALLEST_STEP * largest(start))
+        errors.append((relative_error(seen[name], expected[name], scale), name))
     return _worst(errors)
 
 
