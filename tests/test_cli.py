@@ -244,7 +244,8 @@ def test_scaling_races_at_every_size_and_says_who_wins_where(tmp_path):
     assert [(point["size"], point["steps"]) for point in points] == [(5, 21), (105, 1)]
     assert [len(point["result"]["trials"]) >= 4 for point in points] == [True, True]
     numpy = next(line for line in done.stdout.splitlines() if line.startswith("numpy"))
-    assert len(re.findall(r"[\d.,]+", numpy)) == 8
+    # Times at two sizes; overhead and rate with their intervals, which noise may leave open.
+    assert len(re.findall(r"[\d.,]+|inf", numpy)) == 8
     for options, sentence in [
         (["--vary", "depth"], "--vary depth: must be one of batch_size, width, rows"),
         (["--sizes", "5;6"], "--sizes 5;6: write it as whole numbers between commas"),
