@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -173,11 +172,10 @@ def simulations(noise: Noise, races: int) -> Iterator[Figure]:
         yield Figure(what, f">= {least:.0%}", share(found, races), found >= least * races)
     for trials in (5, 10):
         for name, interval in (("t", t_interval), ("bootstrap", bootstrap_interval)):
-            times = races
-            hits = sum(covered(noise, generator, trials, interval) for _ in range(times))
+            hits = sum(covered(noise, generator, trials, interval) for _ in range(races))
             what = f"{name} interval of {trials} trials: holds the truth"
-            reached = 0.93 <= hits / times <= 0.97
-            yield Figure(what, "93% to 97%", share(hits, times), reached)
+            reached = 0.93 <= hits / races <= 0.97
+            yield Figure(what, "93% to 97%", share(hits, races), reached)
 
 
 def real_races(races: int) -> Iterator[Figure]:
@@ -202,9 +200,8 @@ def settle(races: int) -> Iterator[Figure]:
 
 
 def is_settled(result: Result) -> bool:
-    states = pair_states(result)
-    order = [row.framework for row in result.verdict]
-    return all(states[frozenset(pair)] != "open" for pair in pairwise(order))
+    times = {name: steady_times(result).get(name, {}) for name in result.frameworks}
+    return not still_open(times, pair_states(result))
 
 
 def main() -> None:

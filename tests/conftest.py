@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from samestep.environments.julia import JuliaEnvironment
 from samestep.errors import BadInput
 
 pytest_plugins = ["data_places"]
+
+# The machine may be busy; how long a case takes says nothing here.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 EXPERIMENT = """\
 title = "A test"

@@ -2,7 +2,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.stats import (
@@ -15,10 +15,6 @@ from samestep.stats import (
     ratio,
     typical,
 )
-
-# The machine may be busy; how long a case takes says nothing here.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 seconds = st.floats(min_value=1e-6, max_value=1e3)
 names = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1)

@@ -4,16 +4,12 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.report.steadiness import unsteady_sentence
 from samestep.result import Epoch, Trial
 from samestep.steadiness import FEWEST, judge_steadiness
-
-# The machine may be busy; how long a case takes says nothing here.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 def noisy(shape: list[float], seed: int = 0, noise: float = 0.02) -> list[float]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from samestep.catalogue import choose_frameworks, named_framework
+from samestep.catalogue import Framework, choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
 from samestep.curves import run_curves
 from samestep.errors import BadInput
 from samestep.experiment import Experiment, load_experiment
-from samestep.launch import TIMEOUT, choose_settings
-from samestep.plan import make_plan
+from samestep.launch import TIMEOUT, Settings, choose_settings
+from samestep.plan import Plan, make_plan
 from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
 from samestep.racing import Progress, run_race, start_result
@@ -128,9 +128,7 @@ def race(
         curve_seeds=curve_seeds,
     )
     result.speed = measure_speed(settings)
-    run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
-    if curve_seeds:
-        run_curves(plan, chosen, result, settings, path=place, on_curve=on_curve)
+    _run(plan, chosen, result, settings, place, on_progress, on_curve)
     return result
 
 
@@ -146,15 +144,28 @@ def resume(
     place = Path(path)
     result = load_result(place)
     check_writable(place)
-    chosen = [named_framework(name) for name in result.frameworks]
+    chosen = choose_frameworks(list(result.frameworks))
     plan = plan_again(result, place)
     check_same_race(result, plan, chosen, place)
     settings = choose_settings(result.settings.precision, result.settings.threads, timeout)
     check_same_proofs(result, prove_all(plan, chosen, on_progress=on_proof), place)
-    run_race(plan, chosen, result, settings, path=place, on_progress=on_progress)
-    if result.settings.curve_seeds:
-        run_curves(plan, chosen, result, settings, path=place, on_curve=on_curve)
+    _run(plan, chosen, result, settings, place, on_progress, on_curve)
     return result
+
+
+def _run(
+    plan: Plan,
+    frameworks: Sequence[Framework],
+    result: Result,
+    settings: Settings,
+    path: Path | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_curve: Callable[[Curve, int, int], None] | None,
+) -> None:
+    """Whatever the result lacks: its trials, then its learning curves."""
+    run_race(plan, frameworks, result, settings, path=path, on_progress=on_progress)
+    if result.settings.curve_seeds:
+        run_curves(plan, frameworks, result, settings, path=path, on_curve=on_curve)
 
 
 def _experiment(

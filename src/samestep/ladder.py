@@ -12,7 +12,7 @@ from samestep.dropout import judge_dropout
 from samestep.plan import Plan
 from samestep.proof_record import FrameworkProof, Shift
 from samestep.reference import EXACT, Form
-from samestep.reference.arrays import largest
+from samestep.reference.arrays import largest_of
 from samestep.rungs import TOLERANCE, Observation, climb, relative_error, worst_error
 from samestep.traps import Trap, form_with, variants
 from samestep.yardstick import Diverged, yardstick_of
@@ -87,7 +87,7 @@ def measure_shift(plan: Plan, form: Form) -> Shift:
     with moved.lock, exact.lock:
         weights = exact.run.weights
         # Beside the largest, what has hardly left 0 shows nothing but rounding.
-        least = SMALLEST_WEIGHT * max(largest(array) for array in weights.values())
+        least = SMALLEST_WEIGHT * largest_of(weights)
         return Shift(
             weights=worst_error(moved.run.weights, weights, dict.fromkeys(weights, least))[0],
             logits=relative_error(moved.trained_logits, exact.trained_logits),

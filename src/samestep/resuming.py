@@ -37,9 +37,6 @@ def check_same_race(
 
 def _check_framework(result: Result, plan: Plan, framework: Framework, path: Path) -> None:
     where = f"{path}: frameworks.{framework.name}"
-    problem = framework.place.problem()
-    if problem is not None:
-        raise BadInput(f"{where}: {problem}; to get it: {framework.place.how_to_get()}")
     saved = result.frameworks[framework.name]
     for package, version in framework.place.versions().items():
         before = saved.version.get(package, version)

@@ -11,7 +11,7 @@ from samestep.audit import AuditBatches
 from samestep.plan import Plan
 from samestep.proof_record import Rung, RungName
 from samestep.reference import Form
-from samestep.reference.arrays import Weights, largest
+from samestep.reference.arrays import Array, Weights, largest
 from samestep.yardstick import Yardstick, yardstick_of
 
 TOLERANCE = 1e-9
@@ -20,7 +20,6 @@ SMALLEST_STEP = 1e-6
 """A step is judged by the change of the weights, but not below this share of the weights,
 where float64 itself no longer holds nine digits of it."""
 
-Array = NDArray[np.float64]
 Worst = tuple[float, str]
 
 

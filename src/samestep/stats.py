@@ -93,7 +93,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
 
 def ratio(slower: Blocks, faster: Blocks, alpha: float = ALPHA) -> Interval:
     """Slower over faster, from the blocks that hold both; without one, from the medians."""
-    logs = _log_ratios(slower, faster)
+    logs = _log_ratios(slower, faster, slower.keys() & faster.keys())
     if not logs:
         return Interval(median(slower.values()) / median(faster.values()), None, None)
     middle = exp(median(logs))
@@ -153,7 +153,7 @@ def log_ratio_interval(
 
     All numbers are possible where there are fewer than two blocks.
     """
-    return _t_interval([log(one[block] / other[block]) for block in sorted(blocks)], alpha)
+    return _t_interval(_log_ratios(one, other, blocks), alpha)
 
 
 def compact_letters(order: Sequence[str], apart: AbstractSet[frozenset[str]]) -> dict[str, str]:
@@ -187,8 +187,8 @@ def _letter(number: int) -> str:
     return ascii_letters[number] if number < len(ascii_letters) else f"({number + 1})"
 
 
-def _log_ratios(one: Blocks, other: Blocks) -> list[float]:
-    return [log(one[block] / other[block]) for block in sorted(one.keys() & other.keys())]
+def _log_ratios(one: Blocks, other: Blocks, blocks: Iterable[int]) -> list[float]:
+    return [log(one[block] / other[block]) for block in sorted(blocks)]
 
 
 def _t_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:

@@ -4,15 +4,12 @@ from functools import cached_property
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samestep import reference
 from samestep.dropout import Draws, draw_gradients
 from samestep.plan import Plan
 from samestep.reference import Form
-from samestep.reference.arrays import largest
-
-Array = NDArray[np.float64]
+from samestep.reference.arrays import Array, largest_of
 
 ROUNDING = 1e-14
 """Of the model's largest gradient: so far may rounding move any gradient, for its sums are long.
@@ -49,7 +46,7 @@ class Yardstick:
     @property
     def rounding(self) -> float:
         """How far rounding may move any of the first batch's gradients."""
-        return ROUNDING * max(largest(gradient) for gradient in self.batch.gradients.values())
+        return ROUNDING * largest_of(self.batch.gradients)
 
     @cached_property
     def step(self) -> dict[str, Array]:

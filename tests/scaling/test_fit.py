@@ -4,14 +4,10 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.scaling.fit import Line, find_crossing, fit, fit_line
-
-# The machine may be busy; how long a case takes says nothing here.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 WORK = [1e3, 1e4, 1e5, 1e6, 1e7]
 SMALL_OVERHEAD, LARGE_RATE = Line(1e-5, 1e-9), Line(1e-3, 1e-10)

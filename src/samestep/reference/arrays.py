@@ -12,3 +12,8 @@ Weights = dict[str, Array]
 def largest(array: Array) -> float:
     """The largest absolute value, 0 of an empty array."""
     return float(np.abs(array).max(initial=0.0))
+
+
+def largest_of(arrays: Weights) -> float:
+    """The largest absolute value in any of them."""
+    return max(largest(array) for array in arrays.values())

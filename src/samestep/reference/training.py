@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samestep.plan import Plan, split_batches
-from samestep.reference.arrays import Array, Labels, Weights, largest
+from samestep.reference.arrays import Array, Labels, Weights, largest_of
 from samestep.reference.form import EXACT, Form
 from samestep.reference.model import Backward, loss_and_gradients
 from samestep.reference.optimizers import Stepper, learning_rate
@@ -50,7 +50,7 @@ def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
 def _moved(gradients: Weights, rounding: float, generator: np.random.Generator) -> Weights:
     if rounding == 0:
         return gradients
-    most = rounding * max(largest(gradient) for gradient in gradients.values())
+    most = rounding * largest_of(gradients)
     return {
         name: gradient + generator.uniform(-most, most, gradient.shape)
         for name, gradient in gradients.items()

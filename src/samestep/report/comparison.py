@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.comparison import Change, Tolerance
-from samestep.report.text import number_text, visible
+from samestep.report.text import interval_text, number_text, visible
 from samestep.result import Result
 from samestep.stats import Interval
 
@@ -72,6 +72,4 @@ def _versions(old: Result, new: Result, name: str) -> str:
 def _interval_text(interval: Interval | None, show: Callable[[float], str]) -> str:
     if interval is None:
         return "-"
-    if interval.low is None or interval.high is None:
-        return show(interval.median)
-    return f"{show(interval.median)} [{show(interval.low)}, {show(interval.high)}]"
+    return interval_text(interval.median, interval.low, interval.high, show)

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.experiment import ACCURACY_MARGIN
-from samestep.report.text import visible
+from samestep.report.text import interval_text, visible
 from samestep.result import Curve, Result
 from samestep.stats import ALPHA, compact_letters, is_equivalent, mean_interval, pairs_apart
 
@@ -35,9 +35,8 @@ def curves_view(result: Result) -> Table:
     for name in order:
         curves = finished[name]
         mean, low, high = mean_interval([_accuracy(curve) for curve in curves])
-        spread = "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"
         loss = fmean(curve.points[-1].test_loss for curve in curves)
-        accuracy = f"{mean:.4f}{spread}"
+        accuracy = interval_text(mean, low, high, "{:.4f}".format)
         equal = _as_the_best(by_seed, order, name, margin)
         row = str(len(curves)), accuracy, f"{loss:.4f}", letters[name], equal
         table.add_row(Text(visible(name)), *row)

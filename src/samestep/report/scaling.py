@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from samestep.report.text import number_text, visible
+from samestep.report.text import interval_text, number_text, visible
 from samestep.scaling.fit import Crossing, Estimate, find_crossing, fit
 from samestep.scaling.record import Scaling
 
@@ -81,16 +81,19 @@ def _crossings(scaling: Scaling) -> Iterator[str]:
 
 
 def _size_text(scaling: Scaling, work: Estimate) -> str:
-    middle = number_text(size_at(scaling, work.value))
+    def show(value: float) -> str:
+        return number_text(size_at(scaling, value))
+
     if work.high == float("inf"):
-        return f"{middle} (too noisy for an interval)"
-    low, high = (number_text(size_at(scaling, end)) for end in (work.low, work.high))
-    return f"{middle} [{low}, {high}]"
+        return f"{show(work.value)} (too noisy for an interval)"
+    return interval_text(work.value, work.low, work.high, show)
 
 
 def _estimate_text(estimate: Estimate, factor: float) -> str:
-    texts = [_number(value * factor) for value in (estimate.value, estimate.low, estimate.high)]
-    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
+    def show(value: float) -> str:
+        return _number(value * factor)
+
+    return interval_text(estimate.value, estimate.low, estimate.high, show)
 
 
 def _number(value: float) -> str:

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.language import STAGES
-from samestep.proof_record import FrameworkProof, Rung, RungName
+from samestep.proof_record import PROVED, FrameworkProof, Rung, RungName
 from samestep.report.curves import curves_view, failed_curves
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.steadiness import unsteady_sentence
-from samestep.report.text import number_text, visible
+from samestep.report.text import interval_text, number_text, visible
 from samestep.result import Range, Result, Row, Trial
 from samestep.schedule import is_sequential
 
@@ -283,7 +283,7 @@ def statistics_view(statistics: Mapping[str, Mapping[str, tuple[int, int]]]) -> 
 
 
 def _is_proved(proof: FrameworkProof) -> bool:
-    return proof.verdict in ("identical", "equivalent")
+    return proof.verdict in PROVED
 
 
 def _verdict_style(proof: FrameworkProof) -> tuple[str, str]:
@@ -292,11 +292,9 @@ def _verdict_style(proof: FrameworkProof) -> tuple[str, str]:
 
 
 def _range(value: Range, show: Show) -> str:
-    if value.low is None or value.high is None:
-        return show(value.median)
     if value.low == value.median == value.high:
         return show(value.median)
-    return f"{show(value.median)} [{show(value.low)}, {show(value.high)}]"
+    return interval_text(value.median, value.low, value.high, show)
 
 
 def _median(trials: Sequence[Trial], get: Get, show: Show) -> str:

@@ -1,6 +1,7 @@
 """Text from strangers, made safe for a terminal."""
 
 import unicodedata
+from collections.abc import Callable
 
 # Control, format (such as right-to-left overrides), surrogate and private characters,
 # line and paragraph separators: none of them has anything to say in a title or a path.
@@ -34,6 +35,19 @@ def number_text(value: float) -> str:
     if value >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+
+
+def interval_text(
+    value: float, low: float | None, high: float | None, show: Callable[[float], str]
+) -> str:
+    """A value and its interval, if there is one.
+
+    >>> interval_text(2.0, 1.5, 2.5, number_text), interval_text(2.0, None, None, number_text)
+    ('2.00 [1.50, 2.50]', '2.00')
+    """
+    if low is None or high is None:
+        return show(value)
+    return f"{show(value)} [{show(low)}, {show(high)}]"
 
 
 def bytes_text(size: float | None) -> str:

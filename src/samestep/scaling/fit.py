@@ -71,8 +71,8 @@ def fit_line(work: Sequence[float], seconds: Sequence[float]) -> Line:
 
 def fit(samples: Samples, seed: int = 0) -> Fit:
     """Through the medians of the trials; intervals by the bootstrap over trials."""
-    line = _line_of(samples, median)
-    lines = _resampled([samples], seed, lambda drawn: _line_of(drawn[0], median))
+    line = _line_of(samples)
+    lines = _resampled([samples], seed, lambda drawn: _line_of(drawn[0]))
     misfit = max(abs(median(seconds) / line.seconds(work) - 1) for work, seconds in samples.items())
     return Fit(
         overhead=_estimate(line.overhead, [one.overhead for one in lines]),
@@ -89,12 +89,12 @@ def find_crossing(
     Between measured sizes the medians are joined by straight lines, so that this needs no line
     through all of them: a crossing is where the difference of the times changes its sign.
     """
-    found = _cross(samples, median)
+    found = _cross(samples)
     if found is None:
         return None
     work, first_is_faster_below = found
-    drawn = _resampled(list(samples), seed, lambda pair: _cross((pair[0], pair[1]), median))
-    places = [place for one in drawn if one is not None for place in one[:1]]
+    drawn = _resampled(list(samples), seed, lambda pair: _cross((pair[0], pair[1])))
+    places = [one[0] for one in drawn if one is not None]
     missed = len(drawn) - len(places)
     below, above = names if first_is_faster_below else names[::-1]
     interval = _estimate(work, places)
@@ -104,11 +104,9 @@ def find_crossing(
     return Crossing(below, above, interval)
 
 
-def _cross(
-    samples: tuple[Samples, Samples], middle: Callable[[Sequence[float]], float]
-) -> tuple[float, bool] | None:
+def _cross(samples: tuple[Samples, Samples]) -> tuple[float, bool] | None:
     shared = sorted(samples[0].keys() & samples[1].keys())
-    logs = [np.log(middle(samples[0][x])) - np.log(middle(samples[1][x])) for x in shared]
+    logs = [np.log(median(samples[0][x])) - np.log(median(samples[1][x])) for x in shared]
     changes = [n for n in range(len(logs) - 1) if logs[n] * logs[n + 1] < 0]
     if len(changes) != 1:
         return None
@@ -118,8 +116,8 @@ def _cross(
     return float(np.exp(log_work)), bool(logs[n] < 0)
 
 
-def _line_of(samples: Samples, middle: Callable[[Sequence[float]], float]) -> Line:
-    return fit_line(list(samples), [middle(seconds) for seconds in samples.values()])
+def _line_of(samples: Samples) -> Line:
+    return fit_line(list(samples), [median(seconds) for seconds in samples.values()])
 
 
 def _rate(line: Line) -> float:

@@ -2,6 +2,10 @@
 
 from samestep.traps.trap import Trap, optimized_by, schedules
 
+NAMED = (
+    "Not in the framework's own optimizer; the proof names it and says how far it moves the result."
+)
+
 TRAPS = (
     Trap(
         name="epsilon-hat Adam",
@@ -21,8 +25,7 @@ TRAPS = (
             "knet": "after",
             "julia": "after",
         },
-        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
-        "it moves the result.",
+        neutralised=NAMED,
         variant="epsilon_hat",
         applies=optimized_by("adam", "adamw"),
     ),
@@ -43,8 +46,7 @@ TRAPS = (
             "knet": "exact",
             "julia": "exact",
         },
-        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
-        "it moves the result.",
+        neutralised=NAMED,
         variant="float32_powers",
         applies=optimized_by("adam", "adamw"),
     ),
@@ -63,8 +65,7 @@ TRAPS = (
             "knet": "exact",
             "julia": "exact",
         },
-        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
-        "it moves the result.",
+        neutralised=NAMED,
         variant="float32_momentum",
         applies=optimized_by("momentum"),
     ),
@@ -81,8 +82,7 @@ TRAPS = (
             "flax": "exact",
             "numpy": "exact",
         },
-        neutralised="Not in the framework's own optimizer; the proof names it and says how far "
-        "it moves the result.",
+        neutralised=NAMED,
         variant="float32_decay",
         applies=optimized_by("adamw"),
     ),
