@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+WAKE_SECONDS = 0.2
 
 
 def side_by_side(
@@ -26,8 +28,11 @@ def side_by_side(
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         try:
             futures = {pool.submit(work, item, stop): item for item in items}
-            for future in as_completed(futures):
-                on_done(futures[future], future.result())
+            while futures:
+                # An interrupt that arrives just before a wait without end would wait as long.
+                ended, _ = wait(futures, WAKE_SECONDS, FIRST_COMPLETED)
+                for future in ended:
+                    on_done(futures.pop(future), future.result())
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
