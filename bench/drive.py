@@ -50,7 +50,7 @@ def main(kind, path, folder, epochs, arguments):
         times = script.run(x, y, int(epochs), **arguments["run"])
     assert len(times) == int(epochs) + 1
     seconds = [after - before for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
-    peak = load("worker", arguments["worker"]).peak_bytes()
+    peak = load("own_process", arguments["own_process"]).peak_bytes()
     print("steady", statistics.median(seconds[1:]), peak)
 
 

@@ -130,7 +130,7 @@ def alone(
     common = [kind, script, folder, epochs]
     if framework.language == "python":
         arguments: dict[str, object] = {"shim": str(framework.shim), "run": run}
-        arguments["worker"] = str(WORKERS["python"])
+        arguments["own_process"] = str(WORKERS["python"].with_name("own_process.py"))
         arguments["threads"] = settings.threads
         arguments["cpus"] = settings.cpus
         command = [HERE / "drive.py", *common, json.dumps(arguments)]

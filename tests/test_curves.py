@@ -19,7 +19,7 @@ from samestep.schedule import Place
 
 
 def outcome_of(*events: dict[str, Any], status: Any = "done") -> Outcome:
-    return Outcome(status, "train", "what went wrong", list(events), 1.0, 1.0, 0)
+    return Outcome(status, "train", "what went wrong", list(events), 1.0, 1.0, 0.0, 0)
 
 
 def point(epoch: int, loss: float = 0.5) -> dict[str, Any]:

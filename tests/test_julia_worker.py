@@ -92,7 +92,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert (outcome.status, outcome.message, outcome.exit_code) == ("done", "", 0)
     assert [event["event"] for event in outcome.events] == [
         *("ready", "prepared", "built", "epoch", "epoch", "epoch"),
-        *("trained", "evaluated", "memory", "done"),
+        *("trained", "evaluated", "memory", "threads", "row", "done"),
     ]
     ready = outcome.find("ready")
     assert ready is not None
@@ -105,6 +105,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert trial.evaluation is not None
     assert (trial.evaluation.loss, trial.evaluation.accuracy) == (0.5, 0.9)
     assert trial.peak_bytes > 2**20
+    assert 0 < trial.seconds.row < trial.seconds.start < outcome.wall_seconds
     assert outcome.cpu_seconds > 0
 
 
@@ -138,9 +139,9 @@ def test_settings_and_the_plan_reach_the_worker(
     ]
     # Julia counts from 1 and its first dimension is our last.
     assert [float(number) for number in row.split()] == pytest.approx([x[6, 2], y[6]], rel=1e-6)
-    ready = outcome.find("ready")
-    assert ready is not None
-    assert ready["threads"] == {"julia": 1, "blas": 1}
+    threads = outcome.find("threads")
+    assert threads is not None
+    assert (threads["cores"], threads["pools"]) == (1, {"julia": 1, "blas": 1})
 
 
 def test_an_exception_is_told_with_its_stage_and_its_line(run: Run) -> None:

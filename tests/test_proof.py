@@ -719,7 +719,7 @@ def test_output_that_cannot_be_read_is_a_failure(
     planned: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mute(*arguments: object, **facts: object) -> Outcome:
-        return Outcome("done", "done", "", [{"event": "done"}], 0.0, 0.0, 0)
+        return Outcome("done", "done", "", [{"event": "done"}], 0.0, 0.0, 0.0, 0)
 
     monkeypatch.setattr(proof, "run_worker", mute)
     verdict = proof.prove(planned(), SHIPPED["numpy"], cache=False)

@@ -24,8 +24,8 @@ from samestep.verdict import verdict_of
 AVX2 = {"avx", "avx2", "fma"}
 
 
-def outcome_of(ready: dict[str, Any]) -> Outcome:
-    """A trial of two epochs that went well, of a worker that says this when it is ready."""
+def outcome_of(ready: dict[str, Any], threads: dict[str, Any] | None = None) -> Outcome:
+    """A trial of two epochs that went well, of a worker that says this of itself."""
     said = [
         {"event": "ready", "import_seconds": 1.0, **ready},
         {"event": "prepared", "seconds": 0.1},
@@ -35,18 +35,20 @@ def outcome_of(ready: dict[str, Any]) -> Outcome:
         {"event": "trained", "seconds": 0.003},
         {"event": "evaluated", "seconds": 0.1, "loss": 0.5, "accuracy": 0.9},
         {"event": "memory", "peak_bytes": 2**27},
+        {"event": "threads", **(threads or {"cores": 1, "pools": {}})},
+        {"event": "row", "seconds": 0.001},
         {"event": "done"},
     ]
-    return Outcome("done", "done", "", said, 1.0, 1.0, 0)
+    return Outcome("done", "done", "", said, 1.0, 1.0, 0.0, 0)
 
 
 @pytest.fixture
 def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The saved result of two trials whose workers say this when they are ready."""
 
-    def run(flags: set[str], **ready: object) -> Result:
+    def run(flags: set[str], threads: dict[str, Any] | None = None, **ready: object) -> Result:
         monkeypatch.setattr(racing, "processor_flags", lambda: flags)
-        monkeypatch.setattr(racing, "run_worker", lambda *_, **__: outcome_of(ready))
+        monkeypatch.setattr(racing, "run_worker", lambda *_, **__: outcome_of(ready, threads))
         plan = make_plan(load_experiment("iris-mlp", ["training.epochs=2"]))
         proofs = {"numpy": FrameworkProof(verdict="identical")}
         settings = Settings(threads=1, precision="float32")
@@ -92,6 +94,35 @@ def test_an_old_processor_or_another_blas_is_no_reason_to_warn(
 ) -> None:
     assert race({"sse4_2"}, versions={}, blas_kernel="Prescott").frameworks["numpy"].warnings == []
     assert race(AVX2, versions={}).frameworks["numpy"].warnings == []
+
+
+def test_threads_that_nobody_asked_for_make_a_race_unfair_and_the_table_says_so(
+    race: Callable[..., Result],
+) -> None:
+    result = race(AVX2, threads={"cores": 1, "pools": {"xla": 8, "openblas": 1}}, versions={})
+    (noted,) = result.frameworks.values()
+    assert (noted.cores, noted.pools) == (1, {"xla": 8, "openblas": 1})
+    text = " ".join(shown(result).split())
+    assert "numpy unfair its xla pool has 8 threads, and 1 were asked for" in text
+    assert "openblas" not in text
+
+
+@pytest.mark.parametrize("said", [{"cores": "two"}, {"cores": 1, "pools": [2]}, {"pools": None}])
+def test_threads_that_make_no_sense_are_not_noted(
+    race: Callable[..., Result], said: dict[str, Any]
+) -> None:
+    (noted,) = race(AVX2, threads=said, versions={}).frameworks.values()
+    assert (noted.cores, noted.pools, noted.warnings) == (None, {}, [])
+
+
+def test_the_time_of_one_row_and_of_the_start_are_in_the_table(
+    race: Callable[..., Result],
+) -> None:
+    result = race(AVX2, versions={})
+    assert {trial.seconds.row for trial in result.trials} == {0.001}
+    assert {trial.seconds.start for trial in result.trials} == {0.002}
+    assert "one row, ms" in shown(result)
+    assert "energy, J" not in shown(result) or result.trials[0].surroundings.joules is not None
 
 
 QUIET = Surroundings(others=0.0, stolen=0.0, megahertz=None)

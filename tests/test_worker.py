@@ -92,9 +92,11 @@ def test_a_trial_says_each_phase_in_turn(plan: Plan, tmp_path: Path) -> None:
         "trained",
         "evaluated",
         "memory",
+        "threads",
+        "row",
         "done",
     ]
-    evaluated = events[-3]
+    evaluated = events[-5]
     assert (evaluated["loss"], evaluated["accuracy"]) == (0.5, 0.75)
 
 
@@ -140,9 +142,12 @@ def test_a_worker_whose_coordinator_is_gone_does_nothing(plan: Plan, tmp_path: P
     assert not (tmp_path / "events.jsonl").exists()
 
 
-def test_plan_arrays_come_back_as_they_were_written(plan: Plan) -> None:
+def test_plan_arrays_come_back_as_they_were_written(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import importlib.util
 
+    monkeypatch.syspath_prepend(str(WORKER.parent))
     spec = importlib.util.spec_from_file_location("worker_program", WORKER)
     assert spec is not None and spec.loader is not None
     worker = importlib.util.module_from_spec(spec)

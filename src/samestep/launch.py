@@ -63,6 +63,8 @@ class Outcome:
     events: list[Event] = field(repr=False)
     cpu_seconds: float
     wall_seconds: float
+    started: float
+    """When its process began, by `time.monotonic`."""
     exit_code: int
 
     def find(self, name: str) -> Event | None:
@@ -131,7 +133,13 @@ def run_worker(
         reader.read()
         log_lines = _tail(folder / "log")
     status, stage, message = _judge(reader, exit_code, stopped, settings, log_lines)
-    return Outcome(status, stage, message, reader.events, cpu_seconds, wall_seconds, exit_code)
+    return Outcome(
+        *(status, stage, message, reader.events),
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+        started=started,
+        exit_code=exit_code,
+    )
 
 
 def _command(

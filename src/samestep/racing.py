@@ -30,6 +30,7 @@ from samestep.result import (
 )
 from samestep.schedule import Place, places_due
 from samestep.surroundings import Watch
+from samestep.threads import thread_warnings
 from samestep.verdict import verdict_of
 
 
@@ -77,7 +78,7 @@ def run_race(
                 trial.surroundings = watch.end(outcome.cpu_seconds)
                 trial.wall_seconds = outcome.wall_seconds
                 result.trials.append(trial)
-                _note_versions(result.frameworks[name], outcome)
+                _note_worker(result.frameworks[name], outcome, settings)
                 save_at(result, path)
                 tell(Progress(name, place.block, len(result.trials), total, trial))
             result.unfinished = result.settings.curve_seeds > 0
@@ -124,6 +125,7 @@ def start_result(
                 version=framework.place.versions(),
                 language=framework.language,
                 runtime="",
+                install_bytes=framework.place.install_bytes(),
             )
             for framework in frameworks
         },
@@ -197,7 +199,15 @@ def _seconds(outcome: Outcome) -> Seconds:
         train=_value(outcome.find("trained"), "seconds"),
         compile=(outcome.find("trained") or {}).get("compile_seconds"),
         evaluate=_value(outcome.find("evaluated"), "seconds"),
+        row=_value(outcome.find("row"), "seconds"),
+        start=_start_seconds(outcome),
     )
+
+
+def _start_seconds(outcome: Outcome) -> float | None:
+    """A worker's clock is the coordinator's: both count from when the machine was started."""
+    first = next((event for event in outcome.events if event["event"] == "epoch"), None)
+    return None if first is None else first["end"] / 1e9 - outcome.started
 
 
 def _evaluation(event: Event | None) -> Evaluation | None:
@@ -210,7 +220,7 @@ def _value(event: Event | None, key: str) -> Any:
     return None if event is None else event[key]
 
 
-def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
+def _note_worker(framework: RacedFramework, outcome: Outcome, settings: Settings) -> None:
     """What was imported counts for more than what is installed."""
     ready = outcome.find("ready")
     if ready is None:
@@ -222,6 +232,12 @@ def _note_versions(framework: RacedFramework, outcome: Outcome) -> None:
     framework.blas_kernel = str(ready.get("blas_kernel", ""))
     warning = kernel_warning(framework.blas_kernel, processor_flags())
     framework.warnings = [] if warning is None else [warning]
+    threads = outcome.find("threads") or {}
+    cores, pools = threads.get("cores"), threads.get("pools")
+    if isinstance(cores, int) and isinstance(pools, dict):
+        framework.cores = cores
+        framework.pools = {str(name): size for name, size in pools.items() if isinstance(size, int)}
+        framework.warnings += thread_warnings(cores, framework.pools, settings.threads)
 
 
 def write_raced(framework: Framework, plan: Plan, folder: Path) -> Path:

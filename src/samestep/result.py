@@ -40,6 +40,10 @@ class Seconds(Record):
     compile: float | None = None
     """Of `train`, where the runtime tells it (Julia since 1.9)."""
     evaluate: float | None = None
+    row: float | None = None
+    """Median of evaluating one test row, by itself and again and again."""
+    start: float | None = None
+    """From the start of the process to the end of the first epoch."""
 
 
 class Epoch(Record):
@@ -66,6 +70,7 @@ class Trial(Record):
     epochs: list[Epoch] = []
     evaluation: Evaluation | None = None
     peak_bytes: int | None = None
+    """Of the process and the children that it has at the end."""
     cpu_seconds: float
     wall_seconds: float = 0.0
     """Of the whole process."""
@@ -126,6 +131,12 @@ class RacedFramework(Record):
     """SHA-256 of the script that was raced."""
     blas_kernel: str = ""
     """OpenBLAS's choice for this processor, where there is an OpenBLAS."""
+    cores: int | None = None
+    """How many processors its workers found they may run on."""
+    pools: dict[str, int] = {}
+    """How many threads each pool has that a worker could ask or count."""
+    install_bytes: int | None = None
+    """Of its packages and all that they need, on disk."""
     warnings: list[str] = []
     """What makes its race unfair on this machine, and what to do."""
 

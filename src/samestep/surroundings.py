@@ -8,6 +8,8 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from samestep.energy import EnergyMeter
+
 MOST_OTHERS = 0.25
 """Cores that other processes may keep busy before a trial counts as disturbed."""
 
@@ -29,6 +31,9 @@ class Surroundings(BaseModel):
     megahertz: float | None
     """Mean over the cores when the trial ended; None where the kernel does not tell."""
 
+    joules: float | None = None
+    """What the processors used, with whatever else ran; None where the machine does not count."""
+
     @property
     def disturbed(self) -> bool:
         """Whether times that were taken then are to be taken again."""
@@ -41,6 +46,7 @@ class Watch:
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._times = psutil.cpu_times()
+        self._energy = EnergyMeter()
 
     def end(self, own_seconds: float) -> Surroundings:
         """What happened since, apart from the trial's own `own_seconds` of processor time."""
@@ -52,6 +58,7 @@ class Watch:
             others=round(max(0.0, busy - own_seconds) / wall, 3),
             stolen=round(min(1.0, max(0.0, stolen)), 4),
             megahertz=_megahertz(),
+            joules=self._energy.joules(),
         )
 
 

@@ -52,3 +52,28 @@ def test_a_fingerprint_changes_with_the_packages() -> None:
     places = [PythonEnvironment(modules, []) for modules in ([], ["numpy"], ["sklearn"])]
     assert len({place.fingerprint() for place in places}) == 3
     assert places[1].fingerprint() == PythonEnvironment(["numpy"], ["numpy>=2"]).fingerprint()
+
+
+def write_distribution(folder: Path, name: str, size: int, *requires: str) -> None:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (folder / f"{name}.py").write_bytes(b"#" * size)
+    lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {text}" for text in requires)]
+    (info / "METADATA").write_text("Metadata-Version: 2.1\n" + "\n".join(lines) + "\n")
+    (info / "RECORD").write_text(f"{name}.py,,\n")
+
+
+def test_what_is_required_counts_once_and_extras_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_distribution(tmp_path, "top", 1000, "left", "right>=1", "gone", 'more; extra == "all"')
+    write_distribution(tmp_path, "left", 200, "base")
+    write_distribution(tmp_path, "right", 30, "base", "top")
+    write_distribution(tmp_path, "base", 4)
+    write_distribution(tmp_path, "more", 50_000)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert PythonEnvironment(["top"], ["top>=1"]).install_bytes() == 1234
+
+
+def test_what_is_not_installed_has_no_size() -> None:
+    assert PythonEnvironment(["no_such"], ["no-such-distribution"]).install_bytes() is None

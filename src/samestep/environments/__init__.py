@@ -26,3 +26,6 @@ class Environment(Protocol):
 
     def fingerprint(self) -> str:
         """A text that changes whenever what is installed changes."""
+
+    def install_bytes(self) -> int | None:
+        """Its packages and all that they need, on disk; None where that cannot be told."""

@@ -135,6 +135,10 @@ class JuliaEnvironment:
         content = "" if manifest is None else manifest.read_text(encoding="utf-8", errors="replace")
         return repr((sorted(self.versions().items()), self.program(), str(folder), content))
 
+    def install_bytes(self) -> int | None:
+        """Not told: packages, artifacts and compiled caches lie in depots that projects share."""
+        return None
+
     def program(self) -> list[str]:
         """Julia's program and options: this project's own, or the one for all."""
         config = load_config()

@@ -1,11 +1,15 @@
 """Python frameworks run in the interpreter that samestep runs in."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class PythonEnvironment:
         """Versions, and NumPy's, which every Python worker uses."""
         return repr((sorted(self.versions().items()), _version("numpy")))
 
+    def install_bytes(self) -> int | None:
+        """The packages that the framework names and all that they require, without the extras."""
+        return _size_of(frozenset(Requirement(text).name for text in self.requires))
+
 
 def _importable(module: str) -> bool:
     # The topmost package alone: to look for `a.b`, find_spec would import `a`.
@@ -53,6 +61,34 @@ def _version(module: str) -> str:
     for distribution in _distributions().get(module.partition(".")[0], []):
         return metadata.version(distribution)
     return "not installed"
+
+
+@cache
+def _size_of(names: frozenset[str]) -> int | None:
+    """The files of these distributions and of all that they require here."""
+    waiting, seen, size = list(names), set(), 0
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            # What was installed by another name, such as tensorflow-cpu, is found by its module.
+            waiting += _distributions().get(name, [])
+            continue
+        size += sum(_file_size(file.locate()) for file in distribution.files or [])
+        requirements = map(Requirement, distribution.requires or [])
+        waiting += [r.name for r in requirements if r.marker is None or r.marker.evaluate()]
+    return size or None
+
+
+def _file_size(file: os.PathLike[str]) -> int:
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        return 0
 
 
 @cache

@@ -27,16 +27,8 @@ Show = Callable[[float], str]
 Get = Callable[[Trial], float | None]
 
 WIDE = 160
+NONE = "-"
 PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
-MEASURES = (
-    "of matmul, %",
-    "first epoch, ms",
-    "import, s",
-    "accuracy",
-    "test loss",
-    "memory, MiB",
-    "CPU, s",
-)
 LEFT = ("framework", "proof", "group")
 RUNGS: tuple[RungName, ...] = ("forward", "loss", "gradient", "step", "trajectory")
 
@@ -79,52 +71,77 @@ def result_html(result: Result) -> str:
 
 def _ranking(result: Result, width: int) -> list[RenderableType]:
     """One table where it fits, else two."""
-    ranks = _ranks(result.verdict)
-    places: dict[str, list[RenderableType]] = {}
-    measures: dict[str, list[RenderableType]] = {}
-    for row in result.verdict:
-        trials = [t for t in result.trials_of(row.framework) if t.outcome == "done"]
-        mark, style = MARKS[result.proof[row.framework].verdict]
-        places[row.framework] = [
-            str(ranks[row.framework]),
-            plain(row.framework),
-            Text(mark, style=style),
-            _range(row.epoch_seconds, _milliseconds),
-            _range(row.ratio, number_text),
-            row.group,
-        ]
-        measures[row.framework] = [
-            _share_of_matmul(result, row.epoch_seconds.median),
-            _median(
-                trials, lambda t: t.seconds.first_epoch, lambda value: number_text(value * 1e3)
-            ),
-            _median(trials, lambda t: t.seconds.import_, number_text),
-            _median(
-                trials, lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
-            ),
-            _median(trials, lambda t: t.evaluation.loss if t.evaluation else None, "{:.4f}".format),
-            _median(trials, lambda t: t.peak_bytes, lambda value: number_text(value / 2**20)),
-            _median(trials, lambda t: t.cpu_seconds, number_text),
-        ]
-    whole = _table(PLACES + MEASURES, [places[name] + measures[name] for name in places])
+    places = [_place(result, row) for row in result.verdict]
+    measures = [_measures(result, row) for row in result.verdict]
+    # What this machine or these frameworks do not tell has no column.
+    told = [header for header in measures[0] if any(row[header] != NONE for row in measures)]
+    cells = [[row[header] for header in told] for row in measures]
+    whole = _table(
+        (*PLACES, *told), [[*place, *row] for place, row in zip(places, cells, strict=True)]
+    )
     if _natural_width(whole) <= width:
         return [whole]
-    names: dict[str, list[RenderableType]] = {name: [plain(name)] for name in places}
+    names = [plain(row.framework) for row in result.verdict]
     return [
-        _table(PLACES, list(places.values())),
-        _table(("framework", *MEASURES), [names[name] + measures[name] for name in names]),
+        _table(PLACES, places),
+        _table(
+            ("framework", *told), [[name, *row] for name, row in zip(names, cells, strict=True)]
+        ),
     ]
+
+
+def _place(result: Result, row: Row) -> list[RenderableType]:
+    mark, style = MARKS[result.proof[row.framework].verdict]
+    return [
+        str(_ranks(result.verdict)[row.framework]),
+        plain(row.framework),
+        Text(mark, style=style),
+        _range(row.epoch_seconds, _milliseconds),
+        _range(row.ratio, number_text),
+        row.group,
+    ]
+
+
+def _measures(result: Result, row: Row) -> dict[str, str]:
+    """What else was measured, by the header of its column."""
+    trials = [trial for trial in result.trials_of(row.framework) if trial.outcome == "done"]
+    installed = result.frameworks[row.framework].install_bytes
+
+    def over_trials(get: Get, show: Show = number_text) -> str:
+        values = [value for value in map(get, trials) if value is not None]
+        return show(median(values)) if values else NONE
+
+    return {
+        "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
+        "first epoch, ms": over_trials(lambda t: t.seconds.first_epoch, _milliseconds),
+        "start, s": over_trials(lambda t: t.seconds.start),
+        "one row, ms": over_trials(lambda t: t.seconds.row, _milliseconds),
+        "accuracy": over_trials(
+            lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
+        ),
+        "test loss": over_trials(
+            lambda t: t.evaluation.loss if t.evaluation else None, "{:.4f}".format
+        ),
+        "memory, MiB": over_trials(lambda t: t.peak_bytes, _mebibytes),
+        "CPU, s": over_trials(lambda t: t.cpu_seconds),
+        "energy, J": over_trials(lambda t: t.surroundings.joules if t.surroundings else None),
+        "on disk, MiB": NONE if installed is None else _mebibytes(installed),
+    }
 
 
 def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
     if result.speed is None or not result.flops_per_epoch:
-        return "-"
+        return NONE
     reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
     return number_text(100 * reached)
 
 
 def _milliseconds(seconds: float) -> str:
     return number_text(seconds * 1e3)
+
+
+def _mebibytes(size: float) -> str:
+    return number_text(size / 2**20)
 
 
 def _natural_width(table: Table) -> int:
@@ -136,7 +153,7 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for header in headers:
         table.add_column(
-            header, justify="left" if header in LEFT else "right", no_wrap=header not in MEASURES
+            header, justify="left" if header in LEFT else "right", no_wrap=header in PLACES
         )
     for row in rows:
         table.add_row(*row)
@@ -295,8 +312,3 @@ def _range(value: Range, show: Show) -> str:
     if value.low == value.median == value.high:
         return show(value.median)
     return interval_text(value.median, value.low, value.high, show)
-
-
-def _median(trials: Sequence[Trial], get: Get, show: Show) -> str:
-    values = [value for value in map(get, trials) if value is not None]
-    return show(median(values)) if values else "-"

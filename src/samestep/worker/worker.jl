@@ -7,15 +7,20 @@
 
 module Worker
 
-using LinearAlgebra, Libdl
+using LinearAlgebra, Statistics
 
 const FLUSH_NANOSECONDS = 250_000_000
 const AUDIT_EPOCHS = 3
+
+# How long one row is evaluated again and again.
+const ROW_NANOSECONDS = 300_000_000
+const FEWEST_ROWS = 5
 
 # What a shim may include: the worker gives it this path, and the size of a row.
 const SHIM_TOOLS = joinpath(@__DIR__, "shim_tools.jl")
 
 include(joinpath(@__DIR__, "formats.jl"))
+include(joinpath(@__DIR__, "own_process.jl"))
 
 # Events: a line of JSON each, in a file that the coordinator named.
 
@@ -105,7 +110,6 @@ function load_framework(job, plan, precision, events, stage)
         versions = Base.invokelatest(shim.version),
         import_seconds = seconds,
         runtime = "Julia $VERSION",
-        threads = (julia = Threads.nthreads(), blas = blas_threads()),
         blas_kernel = blas_kernel(),
     )
     return script, shim
@@ -123,24 +127,6 @@ function load_module(name, path; constants...)
     Core.eval(target, :(include(path) = Base.include($target, path)))
     Base.include(target, path)
     return target
-end
-
-function blas_threads()
-    # get_num_threads came with Julia 1.6; before it OpenBLAS is asked itself.
-    isdefined(BLAS, :get_num_threads) && return BLAS.get_num_threads()
-    return Int(ccall((BLAS.@blasfunc(openblas_get_num_threads), Base.libblas_name), Cint, ()))
-end
-
-# The kernels that OpenBLAS chose for this processor, such as Haswell; empty for another BLAS.
-function blas_kernel()
-    library = isdefined(BLAS, :get_config) ? BLAS.get_config().loaded_libs[1].libname : Base.libblas_name
-    handle = Libdl.dlopen(library; throw_error = false)
-    handle === nothing && return ""
-    for suffix in ("", "64_", "_64")
-        symbol = Libdl.dlsym(handle, "openblas_get_corename$suffix"; throw_error = false)
-        symbol === nothing || return unsafe_string(ccall(symbol, Cstring, ()))
-    end
-    return ""
 end
 
 # Nanoseconds that Julia has spent on compilation so far; Julia tells since 1.9.
@@ -178,6 +164,24 @@ function run_trial(script, shim, plan, job, events, stage)
     (loss, accuracy), seconds = timed(() -> script.evaluate(model, x_test, y_test), stage, "evaluate")
     say(events, "evaluated"; seconds = seconds, loss = loss, accuracy = accuracy)
     say(events, "memory"; peak_bytes = peak_bytes())
+    pools = (julia = Threads.nthreads(), blas = blas_threads())
+    say(events, "threads"; cores = cores(), pools = pools)
+    x_row, y_row = first_rows(x_test, 1:1), y_test[1:1]
+    seconds, _ = timed(() -> time_row(() -> script.evaluate(model, x_row, y_row)), stage, "evaluate")
+    say(events, "row"; seconds = seconds)
+end
+
+# The median seconds of a call, once it is compiled.
+function time_row(evaluate)
+    evaluate()
+    seconds = Float64[]
+    stop = monotonic() + ROW_NANOSECONDS
+    while length(seconds) < FEWEST_ROWS || monotonic() < stop
+        start = monotonic()
+        evaluate()
+        push!(seconds, (monotonic() - start) / 1e9)
+    end
+    return median(seconds)
 end
 
 # Train once and evaluate on the test rows after every epoch; no time is taken.
@@ -334,41 +338,6 @@ function check_precision(arrays, precision)
     for (name, values) in arrays
         eltype(values) == precision ||
             error("$name was trained in $(eltype(values)), not in $precision")
-    end
-end
-
-function peak_bytes()
-    if Sys.islinux()
-        for line in eachline("/proc/self/status")
-            startswith(line, "VmHWM:") && return parse(Int, split(line)[2]) * 1024
-        end
-    end
-    return Int(Sys.maxrss())
-end
-
-# End this process when the coordinator ends, in whatever way it does.
-function die_with_parent(parent::Int)
-    is_parent() = Int(ccall(:getppid, Cint, ())) == parent
-    if Sys.islinux() && is_parent()
-        # PR_SET_PDEATHSIG is 1, SIGKILL is 9.
-        ccall(:prctl, Cint, (Cint, Culong, Culong, Culong, Culong), 1, 9, 0, 0, 0)
-        is_parent() || exit(1)
-    else
-        # A launcher, such as juliaup's, stands between, or there is no such signal.
-        watch = "while kill -0 $parent 2>&-; do sleep 1; done; kill -9 $(getpid())"
-        run(`sh -c $watch`; wait = false)
-    end
-end
-
-# Keep every thread on these processors: those that run already, and so those to come.
-function pin(cpus)
-    (isempty(cpus) || !Sys.islinux()) && return
-    mask = zeros(UInt8, 128)
-    for cpu in parse.(Int, split(cpus, ','))
-        mask[cpu÷8+1] |= 0x01 << (cpu % 8)
-    end
-    for thread in parse.(Cint, readdir("/proc/self/task"))
-        ccall(:sched_setaffinity, Cint, (Cint, Csize_t, Ptr{UInt8}), thread, length(mask), mask)
     end
 end
 

@@ -6,28 +6,31 @@ JSON lines in a file named by the coordinator, because frameworks print to stdou
 """
 
 import contextlib
-import ctypes
 import importlib.util
 import json
-import os
 import platform
-import resource
-import signal
+import statistics
 import sys
-import threading
 import time
 import tomllib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+# Beside this file, which is run as a program.
+import own_process  # type: ignore[import-not-found]
+
 FLUSH_SECONDS = 0.25
 AUDIT_EPOCHS = 3
 SCRIPT = "samestep_script"
+
+ROW_SECONDS = 0.3
+"""How long one row is evaluated again and again."""
+FEWEST_ROWS = 5
 
 
 class Events:
@@ -106,9 +109,8 @@ def main(arguments: list[str]) -> int:
     """Run the task; whatever goes wrong becomes an `error` event and exit status 1."""
     task, *pairs = arguments
     job = dict(pair.split("=", 1) for pair in pairs)
-    die_with_parent(int(job["parent"]))
-    if job["cpus"] and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(cpu) for cpu in job["cpus"].split(",")})
+    own_process.die_with_parent(int(job["parent"]))
+    own_process.pin(job["cpus"])
     events = Events(job["events"])
     stage = Stage()
     try:
@@ -166,7 +168,24 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
     with stage.timed("evaluate") as seconds:
         loss, accuracy = script.evaluate(model, x_test, y_test)
     events.say("evaluated", seconds=seconds[0], loss=float(loss), accuracy=float(accuracy))
-    events.say("memory", peak_bytes=peak_bytes())
+    events.say("memory", peak_bytes=own_process.peak_bytes())
+    own_pools = shim.pools() if hasattr(shim, "pools") else {}
+    events.say("threads", cores=own_process.cores(), pools=own_process.pools() | own_pools)
+    with stage.timed("evaluate"):
+        row_seconds = time_row(lambda: script.evaluate(model, x_test[:1], y_test[:1]))
+    events.say("row", seconds=row_seconds)
+
+
+def time_row(evaluate: Callable[[], object]) -> float:
+    """The median seconds of a call, once what is compiled for it is there."""
+    evaluate()
+    seconds: list[float] = []
+    until = time.perf_counter() + ROW_SECONDS
+    while len(seconds) < FEWEST_ROWS or time.perf_counter() < until:
+        start = time.perf_counter()
+        evaluate()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def run_curve(job: dict[str, str], events: Events, stage: Stage) -> None:
@@ -346,19 +365,9 @@ def load_framework(
         versions=shim.version(),
         import_seconds=seconds[0],
         runtime=f"{platform.python_implementation()} {platform.python_version()}",
-        blas_kernel=blas_kernel(),
+        blas_kernel=own_process.blas_kernel(),
     )
     return script, shim
-
-
-def blas_kernel() -> str:
-    """The kernels that OpenBLAS chose for this processor, such as Haswell; empty without one."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return ""
-    pools = (pool for pool in threadpool_info() if pool["internal_api"] == "openblas")
-    return next((str(pool.get("architecture", "")) for pool in pools), "")
 
 
 def load_module(name: str, path: str) -> ModuleType:
@@ -380,37 +389,6 @@ def check_precision(weights: dict[str, np.ndarray], precision: str) -> None:
     for name, array in weights.items():
         if array.dtype.name != precision:
             raise TypeError(f"{name} was trained in {array.dtype.name}, not in {precision}")
-
-
-def peak_bytes() -> int:
-    """The most memory this process ever held, in bytes.
-
-    Linux keeps ru_maxrss over exec, so a large parent would show there; VmHWM is our own.
-    """
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def die_with_parent(parent: int) -> None:
-    """End this process when the coordinator ends, in whatever way it does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    else:
-        threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

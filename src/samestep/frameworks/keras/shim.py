@@ -53,6 +53,23 @@ def configure(threads: int, precision: str, device: str) -> None:
     keras.config.set_floatx(precision)
 
 
+def pools() -> dict[str, int]:
+    """How many threads an operation may use, where the backend tells."""
+    match os.environ["KERAS_BACKEND"]:
+        case "tensorflow":
+            import tensorflow as tf
+
+            return {
+                "TensorFlow intra-op": tf.config.threading.get_intra_op_parallelism_threads(),
+                "TensorFlow inter-op": tf.config.threading.get_inter_op_parallelism_threads(),
+            }
+        case "torch":
+            import torch
+
+            return {"torch": torch.get_num_threads()}
+    return {}
+
+
 def lift_rounding() -> str | None:
     """Lift a rounding that a float32 run never meets, for the float64 proof; name it."""
     if os.environ["KERAS_BACKEND"] == "tensorflow":

@@ -45,6 +45,11 @@ def configure(threads: int, precision: str, device: str) -> None:
     torch.set_default_dtype(getattr(torch, precision))
 
 
+def pools() -> dict[str, int]:
+    """How many threads an operation may use."""
+    return {"torch": torch.get_num_threads()}
+
+
 def set_weights(model: Any, arrays: dict[str, np.ndarray]) -> None:
     """Overwrite parameters and state."""
     places = _places(model)
