@@ -246,6 +246,10 @@ def test_scaling_races_at_every_size_and_says_who_wins_where(tmp_path):
     numpy = next(line for line in done.stdout.splitlines() if line.startswith("numpy"))
     # Times at two sizes; overhead and rate with their intervals, which noise may leave open.
     assert len(re.findall(r"[\d.,]+|inf", numpy)) == 8
+    shown = run("report", str(path))
+    assert shown.returncode == 0, shown.stderr
+    assert done.stdout.startswith(shown.stdout)
+    assert "'samestep-scaling/1', but 'samestep/1' is read" in refused("compare", path, path)
     for options, sentence in [
         (["--vary", "depth"], "--vary depth: must be one of batch_size, width, rows"),
         (["--sizes", "5;6"], "--sizes 5;6: write it as whole numbers between commas"),

@@ -119,7 +119,7 @@ def test_a_save_that_fails_leaves_the_old_file(result, tmp_path, monkeypatch):
         ("[" * 100_000, "is not valid JSON"),
         ("[]", "is not a samestep result"),
         ('{"a": 1}', "is not a samestep result"),
-        ('{"schema": "samestep/9"}', "schema: is 'samestep/9', but this samestep reads"),
+        ('{"schema": "samestep/9"}', "schema: is 'samestep/9', but 'samestep/1' is read here"),
         ('{"schema": ["x"]}', "schema: is"),
         ('{"schema": "samestep/1"}', "title: field required"),
     ],

@@ -319,19 +319,27 @@ def scaling(
 
 @app.command()
 def report(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A file that race saved.")],
+    result: Annotated[
+        Path, typer.Argument(metavar="RESULT", help="A file that race, prove or scaling saved.")
+    ],
 ) -> None:
     """Show a saved result."""
+    from samestep.report.scaling import scaling_view
     from samestep.report.table import result_view
-    from samestep.result import load_result
+    from samestep.result import SCHEMA, Record, Result, load_document
+    from samestep.scaling.record import SCALING_SCHEMA, Scaling
     from samestep.verdict import verdict_of
 
-    loaded = load_result(result)
-    if loaded.unfinished:
-        # A coordinator that was killed had no time for its verdict.
-        loaded.verdict = verdict_of(loaded)
+    kinds: dict[str, type[Record]] = {SCHEMA: Result, SCALING_SCHEMA: Scaling}
+    loaded = load_document(result, kinds)
     console = _console()
-    console.print(result_view(loaded, console.width))
+    if isinstance(loaded, Scaling):
+        console.print(scaling_view(loaded))
+    elif isinstance(loaded, Result):
+        if loaded.unfinished:
+            # A coordinator that was killed had no time for its verdict.
+            loaded.verdict = verdict_of(loaded)
+        console.print(result_view(loaded, console.width))
 
 
 @app.command()

@@ -3,8 +3,9 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +26,9 @@ class Record(BaseModel):
     model_config = ConfigDict(
         extra="forbid", ser_json_inf_nan="strings", validate_by_name=True, serialize_by_alias=True
     )
+
+
+Document = TypeVar("Document", bound=Record)
 
 
 class Seconds(Record):
@@ -239,6 +243,11 @@ def check_writable(path: Path) -> None:
 
 def load_result(path: Path) -> Result:
     """Read a saved result; raise BadInput in one sentence."""
+    return load_document(path, {SCHEMA: Result})
+
+
+def load_document(path: Path, kinds: Mapping[str, type[Document]]) -> Document:
+    """Read a saved document of one of these schemas; raise BadInput in one sentence."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise BadInput(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; this is no result")
@@ -252,13 +261,14 @@ def load_result(path: Path) -> Result:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema is None:
         raise BadInput(f"{path}: is not a samestep result (it has no schema)")
-    if schema != SCHEMA:
+    if not isinstance(schema, str) or schema not in kinds:
+        known = " or ".join(map(repr, kinds))
         raise BadInput(
-            f"{path}: schema: is {str(schema)[:60]!r}, but this samestep reads {SCHEMA!r}; "
+            f"{path}: schema: is {str(schema)[:60]!r}, but {known} is read here; "
             "race again, or use the samestep that wrote it"
         )
     try:
-        return Result.model_validate(content)
+        return kinds[schema].model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))

@@ -10,6 +10,8 @@ from samestep.result import Record, Result, save_text
 from samestep.scaling.fit import Samples
 from samestep.schedule import steady_times
 
+SCALING_SCHEMA = "samestep-scaling/1"
+
 
 class Point(Record):
     """The race at one size."""
