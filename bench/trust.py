@@ -25,6 +25,9 @@ from samestep.sequential import judge_pairs, plan_looks, still_open
 from samestep.stats import Blocks, ratio
 from samestep.verdict import pair_states
 
+LONGER = ["training.epochs=300"]
+"""A third of a second of training: NumPy's own 100 epochs are over in a tenth of one, which one
+hiccup of a shared machine can fill."""
 FRAMEWORKS = Path(api.__file__).parent / "frameworks"
 MOST = 15
 """Blocks of a race with two entries."""
@@ -46,7 +49,8 @@ class Figure:
     what: str
     target: str
     found: str
-    reached: bool
+    reached: bool | None
+    """None where there is no target, and the figure stands beside another one."""
 
 
 def twin(folder: Path, name: str, slower: float = 0.0) -> None:
@@ -96,7 +100,8 @@ def slower_name(share: float) -> str:
 
 
 def race_two(other: str, seed: int) -> Result:
-    return api.race("iris-mlp", ["numpy", other], trials=MOST, within=NEVER_CLOSE, seed=seed)
+    two = ["numpy", other]
+    return api.race("iris-mlp", two, LONGER, trials=MOST, within=NEVER_CLOSE, seed=seed)
 
 
 def is_apart(result: Result) -> bool:
@@ -105,7 +110,8 @@ def is_apart(result: Result) -> bool:
 
 def record(blocks: int) -> Noise:
     """The noise of this machine: NumPy against itself."""
-    result = api.race("iris-mlp", ["numpy", "numpy-again"], trials=blocks, repeats=False)
+    two = ["numpy", "numpy-again"]
+    result = api.race("iris-mlp", two, LONGER, trials=blocks, repeats=False)
     times = steady_times(result)
     one, other = times["numpy"], times["numpy-again"]
     return [(math.log(one[block]), math.log(other[block])) for block in sorted(one)]
@@ -174,13 +180,13 @@ def simulations(noise: Noise, races: int) -> Iterator[Figure]:
         for name, interval in (("t", t_interval), ("bootstrap", bootstrap_interval)):
             hits = sum(covered(noise, generator, trials, interval) for _ in range(races))
             what = f"{name} interval of {trials} trials: holds the truth"
-            reached = 0.93 <= hits / races <= 0.97
-            yield Figure(what, "93% to 97%", share(hits, races), reached)
+            ours = name == "t"
+            reached = 0.93 <= hits / races <= 0.97 if ours else None
+            target = "93% to 97%" if ours else "(not used)"
+            yield Figure(what, target, share(hits, races), reached)
 
 
-def real_races(races: int) -> Iterator[Figure]:
-    false = sum(is_apart(race_two("numpy-again", seed)) for seed in range(races))
-    yield Figure("A/A, real: false winners", "<= 1 of 20", share(false, races), false <= races / 20)
+def planted_races(races: int) -> Iterator[Figure]:
     for planted, least in zip(PLANTED, (0.80, 0.95), strict=True):
         results = [race_two(slower_name(planted), seed) for seed in range(races)]
         found = sum(map(is_apart, results))
@@ -188,6 +194,11 @@ def real_races(races: int) -> Iterator[Figure]:
         what = f"{planted:.0%} slower, real: found within {MOST} blocks"
         text = f"{share(found, races)}, after {blocks:g} blocks"
         yield Figure(what, f">= {least:.0%}", text, found >= least * races)
+
+
+def equal_races(races: int) -> Iterator[Figure]:
+    false = sum(is_apart(race_two("numpy-again", seed)) for seed in range(races))
+    yield Figure("A/A, real: false winners", "<= 1 of 20", share(false, races), false <= races / 20)
 
 
 def settle(races: int) -> Iterator[Figure]:
@@ -207,7 +218,7 @@ def is_settled(result: Result) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--races", type=int, default=20, help="real ones, of each kind")
-    parser.add_argument("--drawn", type=int, default=1000, help="races drawn from noise")
+    parser.add_argument("--drawn", type=int, default=2000, help="races drawn from noise")
     parser.add_argument("--blocks", type=int, default=60, help="that the noise is recorded from")
     parser.add_argument("--settle", type=int, default=3, help="races of six frameworks")
     parser.add_argument("--json", type=Path, help="save the figures and the noise here")
@@ -217,12 +228,13 @@ def main() -> None:
         noise = record(options.blocks)
         for group in (
             simulations(noise, options.drawn),
-            real_races(options.races),
+            planted_races(options.races),
             settle(options.settle),
+            equal_races(options.races),
         ):
             for figure in group:
                 figures.append(figure)
-                mark = "reached" if figure.reached else "MISSED"
+                mark = {True: "reached", False: "MISSED", None: ""}[figure.reached]
                 print(f"{figure.what:50} {figure.target:12} {figure.found:40} {mark}", flush=True)
     if options.json is not None:
         content = {"noise": noise, "figures": [vars(figure) for figure in figures]}
