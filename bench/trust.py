@@ -149,7 +149,7 @@ def covered(noise: Noise, generator: random.Random, trials: int, interval: "Cove
 Covers = Callable[[Blocks, Blocks], bool]
 
 
-def t_interval(one: Blocks, other: Blocks) -> bool:
+def our_interval(one: Blocks, other: Blocks) -> bool:
     found = ratio(one, other)
     assert found.low is not None
     assert found.high is not None
@@ -177,10 +177,10 @@ def simulations(noise: Noise, races: int) -> Iterator[Figure]:
         what = f"{planted:.0%} slower, drawn: found"
         yield Figure(what, f">= {least:.0%}", share(found, races), found >= least * races)
     for trials in (5, 10):
-        for name, interval in (("t", t_interval), ("bootstrap", bootstrap_interval)):
+        for name, interval in (("our", our_interval), ("bootstrap", bootstrap_interval)):
             hits = sum(covered(noise, generator, trials, interval) for _ in range(races))
             what = f"{name} interval of {trials} trials: holds the truth"
-            ours = name == "t"
+            ours = name == "our"
             reached = 0.93 <= hits / races <= 0.97 if ours else None
             target = "93% to 97%" if ours else "(not used)"
             yield Figure(what, target, share(hits, races), reached)
