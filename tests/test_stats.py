@@ -1,15 +1,18 @@
 import math
 import random
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import sem, t
 
 from samestep.stats import (
     change,
     compact_letters,
     difference,
     is_equivalent,
+    log_ratio_interval,
     pairs_apart,
     rank,
     ratio,
@@ -150,3 +153,31 @@ def test_equivalence_is_seldom_claimed_at_the_margin_itself():
     )
     # 5% of 1,000 is 50; 71 is beyond three standard deviations above it.
     assert claims < 71
+
+
+def test_a_slow_trial_in_ten_does_not_hide_a_difference() -> None:
+    noise = [0.01, -0.01, 0.02, -0.02, 0.005, -0.005, 0.015, -0.015, 0.0, 0.7]
+    one = dict(enumerate(math.exp(value) for value in noise))
+    other = {block: 0.9 for block in one}
+    low, high = log_ratio_interval(one, other, one, 0.05)
+    assert 0 < low < -math.log(0.9) < high < 0.2
+
+
+def test_few_values_are_not_trimmed() -> None:
+    values = {0: 1.0, 1: 1.1, 2: 1.3, 3: 1.0, 4: 1.2, 5: 1.1, 6: 1.0}
+    ones = dict.fromkeys(values, 1.0)
+    logs = [math.log(value) for value in values.values()]
+    expected = t.interval(0.95, len(logs) - 1, statistics.fmean(logs), sem(logs))
+    assert log_ratio_interval(values, ones, values, 0.05) == pytest.approx(expected)
+
+
+def test_the_trimmed_interval_is_yuens() -> None:
+    """By hand: of ten values two are left out at either end."""
+    blocks = {block: math.exp(value) for block, value in enumerate([0, 1, 2, 3, 4, 5, 6, 7, 8, 99])}
+    ones = dict.fromkeys(blocks, 1.0)
+    winsorized = [2, 2, 2, 3, 4, 5, 6, 7, 7, 7]
+    error = statistics.stdev(winsorized) * math.sqrt(9 / (6 * 5))
+    reach = float(t.ppf(0.975, 5)) * error
+    assert log_ratio_interval(blocks, ones, blocks, 0.05) == pytest.approx(
+        (4.5 - reach, 4.5 + reach)
+    )

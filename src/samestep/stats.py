@@ -77,7 +77,7 @@ def rank(
 
 
 def typical(values: Sequence[float], alpha: float = ALPHA) -> Interval:
-    """Median, with the t interval of the logarithms (widened to hold the median)."""
+    """Median, with the interval of the logarithms (widened to hold the median)."""
     middle = median(values)
     if len(values) < 2:
         return Interval(middle, None, None)
@@ -138,7 +138,7 @@ def difference(before: Sequence[float], after: Sequence[float], alpha: float = A
 
 
 def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
-    """Pairs whose paired t interval, at 5% over all pairs (Bonferroni), excludes a tie."""
+    """Pairs whose paired interval, at 5% over all pairs (Bonferroni), excludes a tie."""
     pairs = list(combinations(sorted(times), 2))
     apart = set()
     for one, other in pairs:
