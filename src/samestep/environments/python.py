@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
@@ -48,7 +48,7 @@ class PythonEnvironment:
 
     def install_bytes(self) -> int | None:
         """The packages that the framework names and all that they require, without the extras."""
-        return _size_of(frozenset(Requirement(text).name for text in self.requires))
+        return _size_of(Requirement(text).name for text in self.requires)
 
 
 def _importable(module: str) -> bool:
@@ -63,8 +63,7 @@ def _version(module: str) -> str:
     return "not installed"
 
 
-@cache
-def _size_of(names: frozenset[str]) -> int | None:
+def _size_of(names: Iterable[str]) -> int | None:
     """The files of these distributions and of all that they require here."""
     waiting, seen, size = list(names), set(), 0
     while waiting:
@@ -73,15 +72,25 @@ def _size_of(names: frozenset[str]) -> int | None:
             continue
         seen.add(name)
         try:
-            distribution = metadata.distribution(name)
+            own_size, required = _distribution_size(name)
         except metadata.PackageNotFoundError:
             # What was installed by another name, such as tensorflow-cpu, is found by its module.
             waiting += _distributions().get(name, [])
             continue
-        size += sum(_file_size(file.locate()) for file in distribution.files or [])
-        requirements = map(Requirement, distribution.requires or [])
-        waiting += [r.name for r in requirements if r.marker is None or r.marker.evaluate()]
+        size += own_size
+        waiting += required
     return size or None
+
+
+@cache
+def _distribution_size(name: str) -> tuple[int, list[str]]:
+    """The bytes of one distribution, and what it requires; frameworks share most of theirs."""
+    distribution = metadata.distribution(name)
+    requirements = map(Requirement, distribution.requires or [])
+    return (
+        sum(_file_size(file.locate()) for file in distribution.files or []),
+        [r.name for r in requirements if r.marker is None or r.marker.evaluate()],
+    )
 
 
 def _file_size(file: os.PathLike[str]) -> int:

@@ -71,7 +71,8 @@ def result_html(result: Result) -> str:
 
 def _ranking(result: Result, width: int) -> list[RenderableType]:
     """One table where it fits, else two."""
-    places = [_place(result, row) for row in result.verdict]
+    ranks = _ranks(result.verdict)
+    places = [_place(result, row, ranks[row.framework]) for row in result.verdict]
     measures = [_measures(result, row) for row in result.verdict]
     # What this machine or these frameworks do not tell has no column.
     told = [header for header in measures[0] if any(row[header] != NONE for row in measures)]
@@ -90,10 +91,10 @@ def _ranking(result: Result, width: int) -> list[RenderableType]:
     ]
 
 
-def _place(result: Result, row: Row) -> list[RenderableType]:
+def _place(result: Result, row: Row, rank: int) -> list[RenderableType]:
     mark, style = MARKS[result.proof[row.framework].verdict]
     return [
-        str(_ranks(result.verdict)[row.framework]),
+        str(rank),
         plain(row.framework),
         Text(mark, style=style),
         _range(row.epoch_seconds, _milliseconds),

@@ -34,7 +34,7 @@ def cores() -> int:
 def pools() -> dict[str, int]:
     """The thread pools that can be asked or counted from outside the framework, by name."""
     found = {str(pool["internal_api"]): int(pool["num_threads"]) for pool in _native_pools()}
-    xla = Counter(thread_names())[XLA_THREADS]
+    xla = Counter(_thread_names())[XLA_THREADS]
     return found | ({"xla": xla} if xla else {})
 
 
@@ -56,7 +56,7 @@ def _native_pools() -> list[dict[str, Any]]:
     return list(threadpool_info())
 
 
-def thread_names() -> list[str]:
+def _thread_names() -> list[str]:
     """The names of this process's threads, where Linux tells them."""
     names = []
     for file in Path("/proc/self/task").glob("*/comm"):

@@ -4,10 +4,12 @@
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
+
+# Beside this file, which is run as a program.
+from own_process import pin  # type: ignore[import-not-found]
 
 MATRIX = 1024
 COPIED_BYTES = 2**27
@@ -30,8 +32,7 @@ def best_seconds(work: Callable[[], object]) -> float:
 
 def main(cpus: str, precision: str) -> None:
     """Measure and print FLOPs a second and bytes a second."""
-    if cpus and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(cpu) for cpu in cpus.split(",")})
+    pin(cpus)
     # NumPy sizes its pool when it is imported, and by the cores that it finds then.
     import numpy as np
 
