@@ -292,6 +292,10 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path):
     assert "--budget 0m: must be more than 0" in refused("race", "iris-mlp", "--budget", "0m")
     assert "--precision 0%: must be" in refused("race", "iris-mlp", "--precision", "0%")
     assert "--precision two: is no share" in refused("race", "iris-mlp", "--precision", "two")
+    few = "--set", "training.epochs=5", "--epochs"
+    assert "a number from 2 to 5" in refused("race", "iris-mlp", *few, "6")
+    cosine = "--set", 'training.learning_rate_schedule={name = "cosine", final = 0.0}'
+    assert "--epochs 3: a cosine schedule" in refused("race", "iris-mlp", *few, "3", *cosine)
     assert "leave out EXPERIMENT" in refused("race", "iris-mlp", "--resume", "r.json")
     assert "leave out --trials" in refused("race", "--trials", "3", "--resume", "r.json")
     assert "there is no such file" in refused("race", "--resume", "nowhere.json")

@@ -102,6 +102,16 @@ def test_a_race_with_curves_saves_and_shows_them(tmp_path: Path) -> None:
     assert "after the last epoch" in shown(result)
 
 
+def test_trials_may_take_fewer_epochs_than_the_curves_and_the_table_says_so() -> None:
+    result = api.race(
+        "iris-mlp", ["numpy"], ["training.epochs=4"], trials=1, epochs=2, curve_seeds=1
+    )
+    assert [len(trial.epochs) for trial in result.trials] == [2]
+    assert result.trials[0].outcome == "done", result.trials[0].message
+    assert [len(curve.points) for curve in result.curves] == [4]
+    assert "Each trial trained 2 epochs, not all" in shown(result)
+
+
 def test_a_training_that_failed_is_shown(tmp_path: Path) -> None:
     result = api.run_proofs("iris-mlp", ["numpy"])
     result.curves = [Curve(framework="numpy", seed=7, outcome="failed", message="[red]no")]

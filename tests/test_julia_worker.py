@@ -87,6 +87,13 @@ def run(tiny: Framework, plan: Plan, tmp_path: Path) -> Run:
     return run_body
 
 
+def test_a_trial_may_train_fewer_epochs(tiny: Framework, plan: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "train.jl"
+    file.write_text(SCRIPT.replace("BODY", ""))
+    outcome = launch.run_worker(tiny, "trial", plan, file, SETTINGS, epochs=2)
+    assert len([event for event in outcome.events if event["event"] == "epoch"]) == 2
+
+
 def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     outcome = run("sleep(0.02)")
     assert (outcome.status, outcome.message, outcome.exit_code) == ("done", "", 0)

@@ -7,7 +7,7 @@ from samestep.catalogue import Framework, choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
 from samestep.curves import run_curves
 from samestep.errors import BadInput
-from samestep.experiment import Experiment, load_experiment
+from samestep.experiment import CosineRate, Experiment, Training, load_experiment
 from samestep.launch import TIMEOUT, Settings, choose_settings
 from samestep.plan import Plan, make_plan
 from samestep.proof import prove_all
@@ -91,6 +91,7 @@ def race(
     seed: int = 0,
     timeout: float = TIMEOUT,
     repeats: bool = True,
+    epochs: int | None = None,
     curve_seeds: int = 0,
     path: str | Path | None = None,
     on_proof: Callable[[str, str], None] | None = None,
@@ -101,8 +102,9 @@ def race(
 
     There are 5 `trials` of every framework; or, with `within` (a share) or `budget` (seconds), as
     many as it takes to tell all neighbours apart or to know that they are closer, at most 50.
-    A block that other processes disturbed is run once more, if `repeats`. With `curve_seeds`,
-    learning curves come after the race, in trainings of their own.
+    A block that other processes disturbed is run once more, if `repeats`. With `epochs`, a trial
+    trains no more than so many of the experiment's. With `curve_seeds`, learning curves come
+    after the race, in whole trainings of their own.
     """
     sequential = within is not None or budget is not None
     if trials is None:
@@ -115,7 +117,10 @@ def race(
     if place is not None:
         check_writable(place)
     chosen = choose_frameworks(_names(frameworks))
-    plan = make_plan(_experiment(experiment, overrides, small))
+    loaded = _experiment(experiment, overrides, small)
+    if epochs is not None:
+        _check_timed_epochs(epochs, loaded.training)
+    plan = make_plan(loaded)
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
     proofs = prove_all(plan, chosen, on_progress=on_proof)
     result = start_result(
@@ -125,6 +130,7 @@ def race(
         within=within,
         budget_seconds=budget,
         repeats=repeats,
+        epochs=epochs,
         curve_seeds=curve_seeds,
     )
     result.speed = measure_speed(settings)
@@ -176,6 +182,20 @@ def _experiment(
     if overrides or small:
         raise BadInput("overrides: change a file's keys; this experiment is loaded already")
     return experiment
+
+
+def _check_timed_epochs(epochs: int, training: Training) -> None:
+    """Raise BadInput if the first `epochs` of a training cannot stand for all of them."""
+    if not 2 <= epochs <= training.epochs:
+        raise BadInput(
+            f"--epochs {epochs}: the experiment trains {training.epochs} epochs; "
+            f"give a number from 2 to {training.epochs}"
+        )
+    if isinstance(training.learning_rate_schedule, CosineRate) and epochs < training.epochs:
+        raise BadInput(
+            f"--epochs {epochs}: a cosine schedule ends with the training, so fewer epochs are "
+            "another training; use --set training.epochs"
+        )
 
 
 def _names(frameworks: Sequence[str] | None) -> list[str] | None:

@@ -191,6 +191,9 @@ def race(
     repeats: Annotated[
         bool, typer.Option(help="Run a block once more that other processes disturbed.")
     ] = True,
+    epochs: Annotated[
+        int | None, typer.Option(min=2, help="Time so many epochs only; curves take them all.")
+    ] = None,
     curves: Annotated[
         bool, typer.Option("--curves", help="Learning curves too, in trainings of their own.")
     ] = False,
@@ -241,6 +244,7 @@ def race(
                     seed=seed,
                     timeout=timeout,
                     repeats=repeats,
+                    epochs=epochs,
                     curve_seeds=curve_seeds if curves else 0,
                     path=path,
                     on_proof=live.on_proof,

@@ -40,7 +40,7 @@ def obstacle(old: Result, new: Result) -> str | None:
     changed = first_difference(old.machine, new.machine, IDENTITY)
     if changed is not None:
         return f"they were measured on different machines: {changed}"
-    for name in ("threads", "device", "precision"):
+    for name in ("threads", "device", "precision", "epochs"):
         before, after = getattr(old.settings, name), getattr(new.settings, name)
         if before != after:
             return f"their settings differ: {name} was {before}, is {after}"

@@ -60,6 +60,7 @@ def run_race(
     the interrupt goes on.
     """
     by_name = {f.name: f for f in frameworks if result.proof[f.name].verdict in PROVED}
+    epochs = result.settings.epochs or plan.experiment.training.epochs
     with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
         scripts = {name: write_raced(by_name[name], plan, Path(folder)) for name in by_name}
         for name, script in scripts.items():
@@ -73,8 +74,10 @@ def run_race(
                 name = place.framework
                 tell(Progress(name, place.block, len(result.trials), total, None))
                 watch = Watch()
-                outcome = run_worker(by_name[name], "trial", plan, scripts[name], settings)
-                trial = read_trial(outcome, plan.experiment.training.epochs, place)
+                outcome = run_worker(
+                    *(by_name[name], "trial", plan, scripts[name], settings), epochs=epochs
+                )
+                trial = read_trial(outcome, epochs, place)
                 trial.surroundings = watch.end(outcome.cpu_seconds)
                 trial.wall_seconds = outcome.wall_seconds
                 result.trials.append(trial)
@@ -98,6 +101,7 @@ def start_result(
     within: float | None = None,
     budget_seconds: float | None = None,
     repeats: bool = True,
+    epochs: int | None = None,
     curve_seeds: int = 0,
 ) -> Result:
     """A result without a trial."""
@@ -117,6 +121,7 @@ def start_result(
             within=within,
             budget_seconds=budget_seconds,
             repeats=repeats,
+            epochs=epochs,
             curve_seeds=curve_seeds,
         ),
         frameworks={

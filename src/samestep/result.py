@@ -169,6 +169,8 @@ class RaceSettings(Record):
     """A race ends before its trials take longer."""
     repeats: bool = True
     """Whether a disturbed block is run once more."""
+    epochs: int | None = None
+    """How many epochs of each training are timed, where that is not all."""
     curve_seeds: int = 0
     """With how many seeds learning curves are taken."""
 

@@ -51,6 +51,11 @@ def legend(result: Result) -> Iterable[str]:
         yield from _settled(result)
     elif max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
         yield "One trial each tells nothing apart; ask for more with --trials."
+    if result.settings.epochs is not None:
+        yield (
+            f"Each trial trained {result.settings.epochs} epochs, not all: accuracy, test loss and "
+            "CPU seconds are of so many."
+        )
     if result.speed is not None:
         matmul, memory = result.speed.matmul_flops / 1e9, result.speed.memory_bytes / 1e9
         yield (

@@ -149,10 +149,11 @@ function run_trial(script, shim, plan, job, events, stage)
     say(events, "built"; seconds = seconds)
     GC.gc()
     compiled = compile_time()
+    epochs = haskey(job, "epochs") ? parse(Int, job["epochs"]) : plan.facts["epochs"]
     clock = EpochClock(events)
     _, seconds = timed(stage, "train") do
         try
-            script.train(model, data, plan.facts["epochs"], clock)
+            script.train(model, data, epochs, clock)
             shim.sync(model)
         finally
             flush_epochs(clock)

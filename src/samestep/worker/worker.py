@@ -159,7 +159,7 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
     clock = EpochClock(events)
     with stage.timed("train") as seconds:
         try:
-            script.train(model, data, plan.epochs, clock)
+            script.train(model, data, int(job.get("epochs", plan.epochs)), clock)
             shim.sync(model)
         finally:
             clock.flush()
