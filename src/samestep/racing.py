@@ -64,7 +64,9 @@ def run_race(
     with tempfile.TemporaryDirectory(prefix="samestep-race-") as folder:
         scripts = {name: write_raced(by_name[name], plan, Path(folder)) for name in by_name}
         for name, script in scripts.items():
-            result.frameworks[name].script = hashlib.sha256(script.read_bytes()).hexdigest()
+            source = script.read_bytes()
+            result.frameworks[name].script = hashlib.sha256(source).hexdigest()
+            result.frameworks[name].source = source.decode()
         result.unfinished = True
         save_at(result, path)
         tell = on_progress or (lambda progress: None)

@@ -133,6 +133,8 @@ class RacedFramework(Record):
     runtime: str
     script: str = ""
     """SHA-256 of the script that was raced."""
+    source: str = ""
+    """The script that was raced."""
     blas_kernel: str = ""
     """OpenBLAS's choice for this processor, where there is an OpenBLAS."""
     cores: int | None = None

@@ -4,8 +4,7 @@ Whatever comes from an experiment, a file or a worker goes in as Text, never as 
 """
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import median
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -18,18 +17,16 @@ from samestep.language import STAGES
 from samestep.proof_record import PROVED, FrameworkProof, Rung, RungName
 from samestep.report.curves import curves_view, failed_curves
 from samestep.report.legend import MARKS, conditions, legend
-from samestep.report.steadiness import unsteady_sentence
-from samestep.report.text import interval_text, number_text, visible
-from samestep.result import Range, Result, Row, Trial
+from samestep.report.measures import Ranked, ranking_of
+from samestep.report.notes import notes_of
+from samestep.report.text import visible
+from samestep.result import Result
 from samestep.schedule import is_sequential
 
-Show = Callable[[float], str]
-Get = Callable[[Trial], float | None]
-
 WIDE = 160
-NONE = "-"
 PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
 LEFT = ("framework", "proof", "group")
+NOTE_STYLES = {"proof": "", "lost": "red", "unranked": "", "unsteady": "yellow", "unfair": "yellow"}
 RUNGS: tuple[RungName, ...] = ("forward", "loss", "gradient", "step", "trajectory")
 
 
@@ -71,78 +68,37 @@ def result_html(result: Result) -> str:
 
 def _ranking(result: Result, width: int) -> list[RenderableType]:
     """One table where it fits, else two."""
-    ranks = _ranks(result.verdict)
-    places = [_place(result, row, ranks[row.framework]) for row in result.verdict]
-    measures = [_measures(result, row) for row in result.verdict]
-    # What this machine or these frameworks do not tell has no column.
-    told = [header for header in measures[0] if any(row[header] != NONE for row in measures)]
-    cells = [[row[header] for header in told] for row in measures]
+    ranking = ranking_of(result)
+    told = list(ranking[0].measures)
+    places = [_place(ranked) for ranked in ranking]
     whole = _table(
-        (*PLACES, *told), [[*place, *row] for place, row in zip(places, cells, strict=True)]
+        (*PLACES, *told),
+        [
+            [*place, *ranked.measures.values()]
+            for place, ranked in zip(places, ranking, strict=True)
+        ],
     )
     if _natural_width(whole) <= width:
         return [whole]
-    names = [plain(row.framework) for row in result.verdict]
     return [
         _table(PLACES, places),
         _table(
-            ("framework", *told), [[name, *row] for name, row in zip(names, cells, strict=True)]
+            ("framework", *told),
+            [[plain(ranked.framework), *ranked.measures.values()] for ranked in ranking],
         ),
     ]
 
 
-def _place(result: Result, row: Row, rank: int) -> list[RenderableType]:
-    mark, style = MARKS[result.proof[row.framework].verdict]
+def _place(ranked: Ranked) -> list[RenderableType]:
+    mark, style = MARKS[ranked.proof]
     return [
-        str(rank),
-        plain(row.framework),
+        str(ranked.rank),
+        plain(ranked.framework),
         Text(mark, style=style),
-        _range(row.epoch_seconds, _milliseconds),
-        _range(row.ratio, number_text),
-        row.group,
+        ranked.epoch,
+        ranked.ratio,
+        ranked.group,
     ]
-
-
-def _measures(result: Result, row: Row) -> dict[str, str]:
-    """What else was measured, by the header of its column."""
-    trials = [trial for trial in result.trials_of(row.framework) if trial.outcome == "done"]
-    installed = result.frameworks[row.framework].install_bytes
-
-    def over_trials(get: Get, show: Show = number_text) -> str:
-        values = [value for value in map(get, trials) if value is not None]
-        return show(median(values)) if values else NONE
-
-    return {
-        "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
-        "first epoch, ms": over_trials(lambda t: t.seconds.first_epoch, _milliseconds),
-        "start, s": over_trials(lambda t: t.seconds.start),
-        "one row, ms": over_trials(lambda t: t.seconds.row, _milliseconds),
-        "accuracy": over_trials(
-            lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
-        ),
-        "test loss": over_trials(
-            lambda t: t.evaluation.loss if t.evaluation else None, "{:.4f}".format
-        ),
-        "memory, MiB": over_trials(lambda t: t.peak_bytes, _mebibytes),
-        "CPU, s": over_trials(lambda t: t.cpu_seconds),
-        "energy, J": over_trials(lambda t: t.surroundings.joules if t.surroundings else None),
-        "on disk, MiB": NONE if installed is None else _mebibytes(installed),
-    }
-
-
-def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
-    if result.speed is None or not result.flops_per_epoch:
-        return NONE
-    reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
-    return number_text(100 * reached)
-
-
-def _milliseconds(seconds: float) -> str:
-    return number_text(seconds * 1e3)
-
-
-def _mebibytes(size: float) -> str:
-    return number_text(size / 2**20)
 
 
 def _natural_width(table: Table) -> int:
@@ -161,41 +117,16 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> 
     return table
 
 
-def _ranks(verdict: Sequence[Row]) -> dict[str, int]:
-    """One more than the number of those who are faster and told apart: ties are ties."""
-    return {
-        row.framework: 1 + sum(not set(faster.group) & set(row.group) for faster in verdict[:place])
-        for place, row in enumerate(verdict)
-    }
-
-
 def _notes(result: Result) -> Table:
-    """What a proof rests on, who has no place in the verdict or lost a trial, and why."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    ranked = [row.framework for row in result.verdict]
-    for name, proof in result.proof.items():
-        trials = result.trials_of(name)
-        lost = [trial for trial in trials if trial.outcome != "done"]
-        if proof.verdict != "identical":
-            style = "strike" if proof.verdict == "different" else ""
-            verdict = Text(*_verdict_style(proof))
-            table.add_row(plain(name, style), verdict, plain(proof_reason(proof)))
-        if lost:
-            what = f"{len(lost)} of {len(trials)} trials {lost[0].outcome}"
-            table.add_row(plain(name), Text(what, "red"), plain(lost[0].message or ""))
-        elif trials and name not in ranked:
-            reason = Text("it takes two epochs or more to see a steady one")
-            table.add_row(plain(name), Text("not ranked"), reason)
-    for name in ranked:
-        sentence = unsteady_sentence([t for t in result.trials_of(name) if t.outcome == "done"])
-        if sentence is not None:
-            table.add_row(plain(name), Text("not steady", "yellow"), Text(sentence))
-    for name, framework in result.frameworks.items():
-        for warning in framework.warnings:
-            table.add_row(plain(name), Text("unfair", "yellow"), plain(warning))
+    for note in notes_of(result):
+        mark, style = MARKS.get(note.state, ("", NOTE_STYLES[note.kind]))
+        struck = "strike" if note.state == "different" else ""
+        state = Text(f"{mark} {note.state}".strip(), style=style)
+        table.add_row(plain(note.framework, struck), state, plain(note.text))
     return table
 
 
@@ -227,27 +158,6 @@ def _rung_text(rung: Rung | None) -> Text:
     if rung is None:
         return Text("-")
     return Text(f"{rung.error:.0e}", style="" if rung.passed else "red")
-
-
-def proof_reason(proof: FrameworkProof) -> str:
-    """Why a proof is not simply identical, in a line."""
-    parts = list(proof.causes)
-    if proof.shift is not None:
-        shift = proof.shift
-        parts.append(
-            f"moves weights {shift.weights:.0e}, logits {shift.logits:.0e}, loss {shift.loss:.0e}"
-        )
-    if proof.verdict == "different":
-        parts += [
-            f"{rung.name} departs by {rung.error:.1e}" + (f" in {rung.where}" if rung.where else "")
-            for rung in proof.rungs
-            if not rung.passed
-        ][:1]
-    if proof.audit is not None:
-        parts += proof.audit.problems
-    if proof.message:
-        parts.append(f"{proof.stage}: {proof.message}" if proof.stage else proof.message)
-    return "; ".join(dict.fromkeys(parts))
 
 
 def stages_view(
@@ -307,9 +217,3 @@ def _is_proved(proof: FrameworkProof) -> bool:
 def _verdict_style(proof: FrameworkProof) -> tuple[str, str]:
     mark, style = MARKS[proof.verdict]
     return f"{mark} {proof.verdict}", style
-
-
-def _range(value: Range, show: Show) -> str:
-    if value.low == value.median == value.high:
-        return show(value.median)
-    return interval_text(value.median, value.low, value.high, show)

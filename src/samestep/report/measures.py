@@ -1,0 +1,105 @@
+"""What a race says of each framework, in words and numbers, however it is shown."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from samestep.proof_record import ProofVerdict
+from samestep.report.text import interval_text, number_text
+from samestep.result import Range, Result, Row, Trial
+
+Show = Callable[[float], str]
+Get = Callable[[Trial], float | None]
+
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One framework's line of the ranking, as text."""
+
+    rank: int
+    framework: str
+    proof: ProofVerdict
+    epoch: str
+    ratio: str
+    group: str
+    measures: dict[str, str]
+    """What else was measured, by the header of its column."""
+
+
+def ranking_of(result: Result) -> list[Ranked]:
+    """The verdict's rows; what this machine or these frameworks do not tell has no column."""
+    ranks = _ranks(result.verdict)
+    rows = {row.framework: _measures(result, row) for row in result.verdict}
+    told = {header for row in rows.values() for header, text in row.items() if text != NONE}
+    return [
+        Ranked(
+            rank=ranks[row.framework],
+            framework=row.framework,
+            proof=result.proof[row.framework].verdict,
+            epoch=_range(row.epoch_seconds, milliseconds),
+            ratio=_range(row.ratio, number_text),
+            group=row.group,
+            measures={h: text for h, text in rows[row.framework].items() if h in told},
+        )
+        for row in result.verdict
+    ]
+
+
+def _measures(result: Result, row: Row) -> dict[str, str]:
+    """What else was measured, by the header of its column."""
+    trials = [trial for trial in result.trials_of(row.framework) if trial.outcome == "done"]
+    installed = result.frameworks[row.framework].install_bytes
+
+    def over_trials(get: Get, show: Show = number_text) -> str:
+        values = [value for value in map(get, trials) if value is not None]
+        return show(median(values)) if values else NONE
+
+    return {
+        "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
+        "first epoch, ms": over_trials(lambda t: t.seconds.first_epoch, milliseconds),
+        "start, s": over_trials(lambda t: t.seconds.start),
+        "one row, ms": over_trials(lambda t: t.seconds.row, milliseconds),
+        "accuracy": over_trials(
+            lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
+        ),
+        "test loss": over_trials(
+            lambda t: t.evaluation.loss if t.evaluation else None, "{:.4f}".format
+        ),
+        "memory, MiB": over_trials(lambda t: t.peak_bytes, mebibytes),
+        "CPU, s": over_trials(lambda t: t.cpu_seconds),
+        "energy, J": over_trials(lambda t: t.surroundings.joules if t.surroundings else None),
+        "on disk, MiB": NONE if installed is None else mebibytes(installed),
+    }
+
+
+def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
+    if result.speed is None or not result.flops_per_epoch:
+        return NONE
+    reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
+    return number_text(100 * reached)
+
+
+def milliseconds(seconds: float) -> str:
+    """About three significant digits."""
+    return number_text(seconds * 1e3)
+
+
+def mebibytes(size: float) -> str:
+    """About three significant digits."""
+    return number_text(size / 2**20)
+
+
+def _ranks(verdict: Sequence[Row]) -> dict[str, int]:
+    """One more than the number of those who are faster and told apart: ties are ties."""
+    return {
+        row.framework: 1 + sum(not set(faster.group) & set(row.group) for faster in verdict[:place])
+        for place, row in enumerate(verdict)
+    }
+
+
+def _range(value: Range, show: Show) -> str:
+    if value.low == value.median == value.high:
+        return show(value.median)
+    return interval_text(value.median, value.low, value.high, show)
