@@ -10,12 +10,34 @@ from samestep.report.text import interval_text, visible
 from samestep.result import Curve, Result
 from samestep.stats import ALPHA, compact_letters, is_equivalent, mean_interval, pairs_apart
 
+CURVE_HEADERS = (
+    "after the last epoch",
+    "seeds",
+    "test accuracy",
+    "test loss",
+    "group",
+    "as the best",
+)
+
 
 def curves_view(result: Result) -> Table:
     """Test accuracy and loss after the last epoch; who share a letter cannot be told apart.
 
     And who is as accurate as the best, to within the experiment's margin.
     """
+    table = Table(box=None, pad_edge=False)
+    for header in CURVE_HEADERS:
+        if header == CURVE_HEADERS[-1]:
+            header = f"{header}, to {_margin(result):g}"
+        left = header == CURVE_HEADERS[0]
+        table.add_column(header, justify="left" if left else "right", no_wrap=True)
+    for name, *cells in curve_rows(result):
+        table.add_row(Text(visible(name)), *cells)
+    return table
+
+
+def curve_rows(result: Result) -> list[tuple[str, ...]]:
+    """A line for each framework, under `CURVE_HEADERS`, from the most accurate on."""
     finished: dict[str, list[Curve]] = {}
     for curve in result.curves:
         if curve.outcome == "done":
@@ -26,21 +48,19 @@ def curves_view(result: Result) -> Table:
         for name in order
     }
     letters = compact_letters(order, pairs_apart(by_seed))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("after the last epoch", no_wrap=True)
-    margin = float(result.experiment.get("accuracy_margin", ACCURACY_MARGIN))
-    last = f"as the best, to {margin:g}"
-    for header in ("seeds", "test accuracy", "test loss", "group", last):
-        table.add_column(header, justify="right", no_wrap=True)
+    rows = []
     for name in order:
         curves = finished[name]
         mean, low, high = mean_interval([_accuracy(curve) for curve in curves])
         loss = fmean(curve.points[-1].test_loss for curve in curves)
         accuracy = interval_text(mean, low, high, "{:.4f}".format)
-        equal = _as_the_best(by_seed, order, name, margin)
-        row = str(len(curves)), accuracy, f"{loss:.4f}", letters[name], equal
-        table.add_row(Text(visible(name)), *row)
-    return table
+        equal = _as_the_best(by_seed, order, name, _margin(result))
+        rows.append((name, str(len(curves)), accuracy, f"{loss:.4f}", letters[name], equal))
+    return rows
+
+
+def _margin(result: Result) -> float:
+    return float(result.experiment.get("accuracy_margin", ACCURACY_MARGIN))
 
 
 def _as_the_best(
