@@ -39,6 +39,9 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=5."),
 ]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write it as one page of HTML.")
+]
 SmallOption = Annotated[
     bool, typer.Option("--small", help="A quick try: what the experiment's table [small] says.")
 ]
@@ -120,16 +123,21 @@ def code(
     ] = None,
     overrides: SetOption = None,
     small: SmallOption = False,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="With -o: as Jupyter notebooks.")
+    ] = False,
 ) -> None:
     """Show the experiment's script, side by side by stage, or write folders that run alone."""
     from samestep.writing import show_code, write_folders
 
     names = _split(names) or []
     chosen = experiment, names, overrides or []
+    if output is None and notebook:
+        raise BadInput("--notebook: a notebook and its data are a folder; name one with -o")
     if output is None:
         unsupported = show_code(*chosen, _console(), _console(True), small=small)
     else:
-        unsupported = write_folders(*chosen, output, _console(), small=small)
+        unsupported = write_folders(*chosen, output, _console(), small=small, notebook=notebook)
     raise typer.Exit(NO if unsupported else OK)
 
 
@@ -201,6 +209,7 @@ def race(
     json: Annotated[
         Path | None, typer.Option("--json", help="Save the result here, not in results/.")
     ] = None,
+    html: HtmlOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
     resume: Annotated[
         Path | None,
@@ -212,6 +221,7 @@ def race(
     from samestep.quantities import parse_duration, parse_share
     from samestep.report.live import Live
     from samestep.report.table import result_view
+    from samestep.result import check_writable
 
     if resume is not None:
         _refuse_beside_resume(context)
@@ -220,6 +230,8 @@ def race(
     within = None if precision is None else parse_share(precision, "--precision")
     budget_seconds = None if budget is None else parse_duration(budget, "--budget")
     path = resume or json or _default_path(str(experiment))
+    if html is not None:
+        check_writable(html, "--html")
     console = _console()
     with Live(_console(True)) as live:
         try:
@@ -260,6 +272,11 @@ def race(
             raise
     console.print(result_view(result, console.width))
     console.print(f"Saved in {_path_text(path)}", soft_wrap=True)
+    if html is not None:
+        from samestep.report.files import Wanted, write_reports
+
+        write_reports(result, path, Wanted(html=html))
+        console.print(f"Written: {_path_text(html)}", soft_wrap=True)
     raise typer.Exit(_status(result))
 
 
@@ -268,7 +285,7 @@ def _refuse_beside_resume(context: typer.Context) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(str(parameter.name))
         given = source is not None and source.name == "COMMANDLINE"
-        if given and parameter.name not in ("resume", "timeout"):
+        if given and parameter.name not in ("resume", "timeout", "html"):
             name = parameter.opts[-1] if parameter.opts[-1].startswith("-") else "EXPERIMENT"
             raise BadInput(f"--resume: the result says what to race; leave out {name}")
 
@@ -326,24 +343,30 @@ def report(
     result: Annotated[
         Path, typer.Argument(metavar="RESULT", help="A file that race, prove or scaling saved.")
     ],
+    html: HtmlOption = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write it for an issue tracker."),
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="DIR", help="Draw its charts, as PNG and SVG.")
+    ] = None,
+    notebook: Annotated[
+        Path | None, typer.Option("--notebook", metavar="FILE", help="Write a Jupyter notebook.")
+    ] = None,
 ) -> None:
-    """Show a saved result."""
-    from samestep.report.scaling import scaling_view
-    from samestep.report.table import result_view
-    from samestep.result import SCHEMA, Record, Result, load_document
-    from samestep.scaling.record import SCALING_SCHEMA, Scaling
-    from samestep.verdict import verdict_of
+    """Show a saved result, or write a report that one can send to somebody."""
+    from samestep.report.document import load_report, show_report
 
-    kinds: dict[str, type[Record]] = {SCHEMA: Result, SCALING_SCHEMA: Scaling}
-    loaded = load_document(result, kinds)
-    console = _console()
-    if isinstance(loaded, Scaling):
-        console.print(scaling_view(loaded))
-    elif isinstance(loaded, Result):
-        if loaded.unfinished:
-            # A coordinator that was killed had no time for its verdict.
-            loaded.verdict = verdict_of(loaded)
-        console.print(result_view(loaded, console.width))
+    loaded = load_report(result)
+    if not any((html, markdown, png, notebook)):
+        show_report(loaded, _console())
+        return
+    from samestep.report.files import Wanted, write_reports
+
+    wanted = Wanted(html=html, markdown=markdown, notebook=notebook, pictures=png)
+    for path in write_reports(loaded, result, wanted):
+        _console().print(f"Written: {_path_text(path)}", soft_wrap=True)
 
 
 @app.command()

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +13,10 @@ from samestep.errors import BadInput
 from samestep.machine import Machine
 from samestep.proof_record import FrameworkProof
 from samestep.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
 
 SCHEMA = "samestep/1"
 MAX_FILE_BYTES = 2**30
@@ -203,6 +207,22 @@ class Result(Record):
 
         return result_html(self)
 
+    def frame(self) -> "pandas.DataFrame":
+        """A row for each trial; raise BadInput without pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise BadInput("Result.frame: needs pandas; pip install pandas") from None
+        from samestep.report.frame import trial_rows
+
+        return pandas.DataFrame(trial_rows(self))
+
+    def chart(self, name: str) -> "altair.Chart | altair.LayerChart":
+        """The chart of that name, to be shown in a notebook; raise BadInput if there is none."""
+        from samestep.report.charts import chart
+
+        return chart(self, name)
+
     def trials_of(self, framework: str) -> list[Trial]:
         """One framework's trials, in the order of their blocks."""
         return [trial for trial in self.trials if trial.framework == framework]
@@ -215,12 +235,17 @@ def save_result(result: Result, path: Path) -> None:
 
 def save_text(text: str, path: Path) -> None:
     """Write a file whole or not at all; raise BadInput if that cannot be done."""
+    save_bytes(text.encode(), path)
+
+
+def save_bytes(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all; raise BadInput if that cannot be done."""
     draft: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with open(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with open(handle, "wb") as stream:
+            stream.write(content)
         os.chmod(draft, 0o666 & ~_umask())
         os.replace(draft, path)
         draft = None
@@ -231,7 +256,7 @@ def save_text(text: str, path: Path) -> None:
             Path(draft).unlink(missing_ok=True)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--json") -> None:
     """Raise BadInput if `path` could not be written later."""
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; give the name of a file to write")
@@ -241,7 +266,7 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise BadInput(
-            f"{path}: cannot be written ({error.strerror}); give another path with --json"
+            f"{path}: cannot be written ({error.strerror}); give another path with {option}"
         ) from None
 
 

@@ -8,14 +8,24 @@ from numpy.typing import NDArray
 from samestep.catalogue import Framework, JuliaEntry, PythonEntry
 from samestep.codegen import language_of, render_script
 from samestep.plan import Plan
+from samestep.report.notebook import script_notebook
 
 
-def standalone_folder(framework: Framework, plan: Plan, folder: Path) -> None:
-    """Write the script, its data and its requirements; raise Unsupported with the reason."""
+def standalone_folder(
+    framework: Framework, plan: Plan, folder: Path, *, notebook: bool = False
+) -> None:
+    """Write the script, its data and its requirements; raise Unsupported with the reason.
+
+    With `notebook`, the script is a Jupyter notebook.
+    """
     source = render_script(framework, plan.experiment, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    script = folder / f"train{language_of(framework).suffix}"
-    script.write_text(source, encoding="utf-8")
+    if notebook:
+        text = script_notebook(source, framework.language)
+        (folder / "train.ipynb").write_text(text, encoding="utf-8")
+    else:
+        script = folder / f"train{language_of(framework).suffix}"
+        script.write_text(source, encoding="utf-8")
     match framework.entry:
         case PythonEntry() as entry:
             np.savez(folder / "data.npz", **_arrays(plan))  # type: ignore[arg-type]

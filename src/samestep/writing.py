@@ -63,6 +63,7 @@ def write_folders(
     console: Console,
     *,
     small: bool = False,
+    notebook: bool = False,
 ) -> bool:
     """Write one framework into `output`, several each into a folder of their own in it.
 
@@ -74,7 +75,7 @@ def write_folders(
     for framework in frameworks:
         folder = output if len(frameworks) == 1 else output / framework.name
         try:
-            written = write_folder(framework, plan, folder)
+            written = write_folder(framework, plan, folder, notebook=notebook)
         except Unsupported as reason:
             unsupported = True
             console.print(plain(f"{framework.name}: unsupported: {reason}", "red"))
@@ -84,11 +85,13 @@ def write_folders(
     return unsupported
 
 
-def write_folder(framework: Framework, plan: Plan, folder: Path) -> list[Path]:
+def write_folder(
+    framework: Framework, plan: Plan, folder: Path, *, notebook: bool = False
+) -> list[Path]:
     """Write a framework's standalone folder; raise BadInput rather than overwrite other work."""
     with tempfile.TemporaryDirectory(prefix="samestep-code-") as name:
         draft = Path(name)
-        standalone_folder(framework, plan, draft)
+        standalone_folder(framework, plan, draft, notebook=notebook)
         files = sorted(path for path in draft.iterdir() if path.is_file())
         targets = [folder / path.name for path in files]
         try:

@@ -7,7 +7,7 @@ trials is as small as that of twenty.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, TypeAlias
 
 import altair as alt
 
@@ -17,6 +17,7 @@ from samestep.report.progress import common_accuracy, progress_of, times_to
 from samestep.result import Result, Trial
 
 Rows = list[dict[str, Any]]
+Drawn: TypeAlias = alt.Chart | alt.LayerChart
 
 HIDDEN = "hidden"
 """The parameter that holds the frameworks which a reader has switched off."""
@@ -24,36 +25,44 @@ HIDDEN = "hidden"
 TOLERANCE = 1e-9
 PHASES = ("import", "prepare", "build", "first epoch", "other epochs")
 LOWEST_ERROR = 1e-17
+WIDTH = 560
+"""In pixels; a page fits them into its columns."""
 MOST_POINTS = 30
 """More epochs than these are a line without a point for each."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One chart that a result may have; `draw` gives None where there is nothing to draw."""
+    """One chart of a saved document; `draw` gives None where there is nothing to draw."""
 
     title: str
     caption: str
-    draw: Callable[[Result], alt.Chart | alt.LayerChart | None]
+    draw: Callable[[Any], Drawn | None]
 
 
-def chart(result: Result, name: str) -> alt.Chart | alt.LayerChart:
+def chart(result: Result, name: str) -> Drawn:
     """The chart of that name; raise BadInput if there is none, or nothing to draw."""
     if name not in PICTURES:
         raise BadInput(f"chart {name!r}: is none of {', '.join(PICTURES)}")
     drawn = PICTURES[name].draw(result)
     if drawn is None:
         raise BadInput(f"chart {name!r}: this result has nothing to draw there")
-    return drawn
+    return drawn.properties(width=WIDTH, title=PICTURES[name].title)
 
 
-def charts_of(result: Result) -> dict[str, alt.Chart | alt.LayerChart]:
-    """Every chart that this result has something for, by its name."""
+def fitted_charts(result: Result) -> dict[str, Drawn]:
+    """Every chart that this result has something for, as wide as the place it is put in."""
     drawn = {name: picture.draw(result) for name, picture in PICTURES.items()}
-    return {name: chart for name, chart in drawn.items() if chart is not None}
+    return {name: fitted(chart) for name, chart in drawn.items() if chart is not None}
 
 
-def _ratios(result: Result) -> alt.LayerChart | None:
+def fitted(drawn: Drawn) -> Drawn:
+    """A chart as wide as the place it is put in."""
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    return drawn.properties(width="container", autosize=fit)
+
+
+def _ratios(result: Result) -> Drawn | None:
     rows = [
         {
             "framework": row.framework,
@@ -69,7 +78,7 @@ def _ratios(result: Result) -> alt.LayerChart | None:
     base = _base(rows)
     title, scale = "times as long as the fastest", alt.Scale(type="log", nice=False)
     x = alt.X("times:Q", title=title, scale=scale)
-    return _layers(
+    return alt.layer(
         base.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=title, scale=scale), x2="high:Q", y=_names(rows)
         ),
@@ -80,7 +89,7 @@ def _ratios(result: Result) -> alt.LayerChart | None:
     )
 
 
-def _trials(result: Result) -> alt.LayerChart | None:
+def _trials(result: Result) -> Drawn | None:
     rows = []
     for row in result.verdict:
         times = [t.seconds.steady_epoch for t in _done(result, row.framework)]
@@ -106,7 +115,7 @@ def _trials(result: Result) -> alt.LayerChart | None:
         rows, "framework", "least", "lower quarter", "median", "upper quarter", "most", "trials"
     )
     title = "a steady epoch, ms"
-    return _layers(
+    return alt.layer(
         base.mark_rule().encode(
             x=alt.X("least:Q", scale=scale, title=title), x2="most:Q", y=y, tooltip=tips
         ),
@@ -122,7 +131,7 @@ def _trials(result: Result) -> alt.LayerChart | None:
     )
 
 
-def _phases(result: Result) -> alt.Chart | None:
+def _phases(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
         trials = _done(result, row.framework)
@@ -153,7 +162,7 @@ def _phases(result: Result) -> alt.Chart | None:
     )
 
 
-def _memory(result: Result) -> alt.Chart | None:
+def _memory(result: Result) -> Drawn | None:
     rows = [
         {"framework": row.framework, "MiB": peak / 2**20}
         for row in result.verdict
@@ -172,23 +181,23 @@ def _memory(result: Result) -> alt.Chart | None:
     )
 
 
-def _accuracy_by_epoch(result: Result) -> alt.LayerChart | None:
+def _accuracy_by_epoch(result: Result) -> Drawn | None:
     rows = [asdict(stage) for stage in progress_of(result)]
     return _band(rows, "epoch", "accuracy", "epoch", "test accuracy")
 
 
-def _loss_by_epoch(result: Result) -> alt.LayerChart | None:
+def _loss_by_epoch(result: Result) -> Drawn | None:
     rows = [asdict(stage) for stage in progress_of(result)]
     return _band(rows, "epoch", "loss", "epoch", "test loss")
 
 
-def _accuracy_by_seconds(result: Result) -> alt.LayerChart | None:
+def _accuracy_by_seconds(result: Result) -> Drawn | None:
     rows = [asdict(stage) for stage in progress_of(result) if stage.seconds is not None]
     title = "seconds since the process began"
     return _band(rows, "seconds", "accuracy", title, "test accuracy", logarithmic=True)
 
 
-def _training_loss(result: Result) -> alt.LayerChart | None:
+def _training_loss(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
         trials = _done(result, row.framework)
@@ -206,7 +215,7 @@ def _training_loss(result: Result) -> alt.LayerChart | None:
     return _band(rows, "epoch", "loss", "epoch", "training loss")
 
 
-def _time_to_accuracy(result: Result) -> alt.Chart | None:
+def _time_to_accuracy(result: Result) -> Drawn | None:
     stages = progress_of(result)
     accuracy = common_accuracy(stages)
     if accuracy is None:
@@ -227,7 +236,7 @@ def _time_to_accuracy(result: Result) -> alt.Chart | None:
     )
 
 
-def _proof(result: Result) -> alt.LayerChart | None:
+def _proof(result: Result) -> Drawn | None:
     rows = [
         {
             "framework": name,
@@ -247,7 +256,7 @@ def _proof(result: Result) -> alt.LayerChart | None:
     colors = alt.Scale(
         type="log", domain=[LOWEST_ERROR, 1], range=["#2e9e5b", "#e9d66b", "#d9534f"]
     )
-    return _layers(
+    return alt.layer(
         base.mark_rect().encode(
             x=x,
             y=_names(rows),
@@ -273,19 +282,15 @@ def judged_rungs(proof: FrameworkProof) -> dict[str, tuple[float, bool]]:
 def _base(rows: Rows) -> alt.Chart:
     hidden = alt.param(name=HIDDEN, value=[])
     return (
-        alt.Chart(alt.Data(values=rows), width="container")
+        alt.Chart(alt.Data(values=rows))
         .add_params(hidden)
         .transform_filter(f"indexof({HIDDEN}, datum.framework) < 0")
     )
 
 
-def _layers(*layers: alt.Chart, **properties: object) -> alt.LayerChart:
-    return alt.layer(*layers, width="container", **properties)
-
-
 def _band(
     rows: Rows, x: str, y: str, x_title: str, y_title: str, *, logarithmic: bool = False
-) -> alt.LayerChart | None:
+) -> Drawn | None:
     """A line for each framework, in a band from its lowest seed to its highest."""
     if not rows:
         return None
@@ -304,7 +309,7 @@ def _band(
         color=color,
         tooltip=_tips(rows, "framework", x, y),
     )
-    return _layers(band, line, height=300)
+    return alt.layer(band, line).properties(height=300)
 
 
 def _names(rows: Rows) -> alt.Y:

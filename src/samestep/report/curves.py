@@ -48,7 +48,7 @@ def curve_rows(result: Result) -> list[tuple[str, ...]]:
         for name in order
     }
     letters = compact_letters(order, pairs_apart(by_seed))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in order:
         curves = finished[name]
         mean, low, high = mean_interval([_accuracy(curve) for curve in curves])

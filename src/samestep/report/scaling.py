@@ -17,41 +17,61 @@ POOR_FIT = 0.2
 """A line that misses a point by this share explains little."""
 
 
+FITTED = (
+    "time a {unit} = overhead + work / rate, by least relative error; 95% intervals by the "
+    "bootstrap over trials."
+)
+
+
 def scaling_view(scaling: Scaling) -> Group:
     """Milliseconds a step at every size, the fitted lines, the crossings, who is left out."""
-    samples = scaling.samples()
-    unit = "epoch" if scaling.vary == "rows" else "step"
+    headers, rows, poor = scaling_rows(scaling)
     times = Table(box=None, pad_edge=False)
-    times.add_column(f"ms a {unit} at {scaling.vary}", no_wrap=True)
-    for point in scaling.points:
-        times.add_column(f"{point.size:,}", justify="right", no_wrap=True)
-    times.add_column("overhead, us", justify="right", no_wrap=True)
-    times.add_column("GFLOP/s", justify="right", no_wrap=True)
-    poor = []
-    for name, by_work in samples.items():
-        fitted = fit(by_work)
-        if fitted.misfit > POOR_FIT:
-            poor.append(f"{visible(name)} ({fitted.misfit:.0%})")
-        times.add_row(
-            Text(visible(name)),
-            *(_milliseconds(by_work.get(point.work)) for point in scaling.points),
-            _estimate_text(fitted.overhead, 1e6),
-            _estimate_text(fitted.rate, 1e-9),
-        )
+    for number, header in enumerate(headers):
+        times.add_column(header, justify="right" if number else "left", no_wrap=True)
+    for name, *cells in rows:
+        times.add_row(Text(visible(name)), *cells)
     title = scaling.points[0].result.title if scaling.points else ""
     parts: list[RenderableType] = [Text(visible(title), "bold"), Text(), times, Text()]
-    parts += [Text(line) for line in _crossings(scaling)]
-    parts.append(
-        Text(
-            f"time a {unit} = overhead + work / rate, by least relative error; 95% intervals by "
-            "the bootstrap over trials.",
-            "dim",
-        )
-    )
+    parts += [Text(visible(line)) for line in crossing_sentences(scaling)]
+    parts.append(Text(FITTED.format(unit=unit_of(scaling)), "dim"))
     if poor:
-        line = f"The line is far from a measured time in: {', '.join(poor)}."
+        line = f"The line is far from a measured time in: {visible(', '.join(poor))}."
         parts.append(Text(line, "yellow"))
-    return Group(*parts, *_left_out(scaling, list(samples)))
+    return Group(*parts, *_left_out(scaling, [row[0] for row in rows]))
+
+
+def unit_of(scaling: Scaling) -> str:
+    """What is timed: the work of a step does not grow with the rows."""
+    return "epoch" if scaling.vary == "rows" else "step"
+
+
+def scaling_rows(scaling: Scaling) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headers; each framework's times by size, overhead and rate; and whose line fits poorly."""
+    headers = [f"ms a {unit_of(scaling)} at {scaling.vary}"]
+    headers += [f"{point.size:,}" for point in scaling.points]
+    rows, poor = [], []
+    for name, by_work in scaling.samples().items():
+        fitted = fit(by_work)
+        if fitted.misfit > POOR_FIT:
+            poor.append(f"{name} ({fitted.misfit:.0%})")
+        rows.append(
+            [
+                name,
+                *(_milliseconds(by_work.get(point.work)) for point in scaling.points),
+                _estimate_text(fitted.overhead, 1e6),
+                _estimate_text(fitted.rate, 1e-9),
+            ]
+        )
+    return [*headers, "overhead, us", "GFLOP/s"], rows, poor
+
+
+def scaling_sentence(scaling: Scaling) -> str:
+    """What was found, in a sentence."""
+    crossings = list(crossing_sentences(scaling))
+    if not crossings:
+        return "No two frameworks change places between the measured sizes."
+    return crossings[0] if len(crossings) == 1 else f"{len(crossings)} pairs change places."
 
 
 def crossings_of(scaling: Scaling) -> list[Crossing]:
@@ -71,13 +91,11 @@ def size_at(scaling: Scaling, work: float) -> float:
     return float(np.exp(np.interp(np.log(work), works, sizes))) if work > 0 else 0.0
 
 
-def _crossings(scaling: Scaling) -> Iterator[str]:
+def crossing_sentences(scaling: Scaling) -> Iterator[str]:
+    """One for every pair that changes places."""
     for crossing in crossings_of(scaling):
         place = _size_text(scaling, crossing.work)
-        yield (
-            f"{visible(crossing.below)} is faster below {scaling.vary} {place}, "
-            f"{visible(crossing.above)} above."
-        )
+        yield (f"{crossing.below} is faster below {scaling.vary} {place}, {crossing.above} above.")
 
 
 def _size_text(scaling: Scaling, work: Estimate) -> str:

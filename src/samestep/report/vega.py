@@ -1,6 +1,7 @@
 """The JavaScript that draws charts in a page, to be written into it."""
 
 import contextlib
+import importlib.metadata
 from pathlib import Path
 
 import platformdirs
@@ -15,12 +16,12 @@ def vega_script() -> str:
 
     Bundling takes seconds, and its outcome rests on vl-convert's version alone.
     """
-    version = f"{vl_convert.__version__}-{vl_convert.get_vega_embed_version()}"
+    version = importlib.metadata.version("vl-convert-python")
     kept = Path(platformdirs.user_cache_dir("samestep")) / f"vega-{version}.js"
     try:
         return kept.read_text(encoding="utf-8")
     except OSError:
-        script = vl_convert.javascript_bundle()
+        script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     # A script element ends at this, wherever it stands.
     script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
     # Without a cache, the next report bundles it again.

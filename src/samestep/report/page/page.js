@@ -10,7 +10,6 @@ function chartColours() {
   const [ink, faint, line] = [colour("--ink"), colour("--faint"), colour("--line")];
   const text = { labelColor: ink, titleColor: ink };
   return {
-    aria: false,
     background: colour("--paper"),
     view: { stroke: line },
     axis: { ...text, gridColor: line, domainColor: faint, tickColor: faint },
@@ -32,9 +31,12 @@ async function draw() {
     const { view } = await vegaEmbed(figure.querySelector(".chart"), specifications[name], {
       actions: false,
       renderer: "svg",
+      logLevel: 1, /* errors alone */
       config: chartColours(),
     });
     if (previous) previous.finalize();
+    /* The figure has a name, and the tables hold its numbers. */
+    figure.querySelector(".chart svg").setAttribute("aria-hidden", "true");
     views[name] = view;
     await view.signal("hidden", hiddenFrameworks()).runAsync();
   }
