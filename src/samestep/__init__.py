@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from samestep.api import race as race
     from samestep.api import resume as resume
     from samestep.result import Result as Result
+    from samestep.result import load_result as load_result
 
-__all__ = ["Result", "code", "load", "prove", "race", "resume"]
+__all__ = ["Result", "code", "load", "load_result", "prove", "race", "resume"]
 
 
 def __getattr__(name: str) -> Any:

@@ -354,12 +354,16 @@ def report(
     notebook: Annotated[
         Path | None, typer.Option("--notebook", metavar="FILE", help="Write a Jupyter notebook.")
     ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Log it to this MLflow store, or file of SQLite."),
+    ] = None,
 ) -> None:
     """Show a saved result, or write a report that one can send to somebody."""
-    from samestep.report.document import load_report, show_report
+    from samestep.report.document import load_report, log_report, show_report
 
     loaded = load_report(result)
-    if not any((html, markdown, png, notebook)):
+    if not any((html, markdown, png, notebook, mlflow)):
         show_report(loaded, _console())
         return
     from samestep.report.files import Wanted, write_reports
@@ -367,6 +371,8 @@ def report(
     wanted = Wanted(html=html, markdown=markdown, notebook=notebook, pictures=png)
     for path in write_reports(loaded, result, wanted):
         _console().print(f"Written: {_path_text(path)}", soft_wrap=True)
+    if mlflow is not None:
+        log_report(loaded, result, mlflow)
 
 
 @app.command()

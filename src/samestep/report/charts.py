@@ -25,7 +25,7 @@ HIDDEN = "hidden"
 TOLERANCE = 1e-9
 PHASES = ("import", "prepare", "build", "first epoch", "other epochs")
 LOWEST_ERROR = 1e-17
-WIDTH = 560
+LINE, WIDTH = 22, 560
 """In pixels; a page fits them into its columns."""
 MOST_POINTS = 30
 """More epochs than these are a line without a point for each."""
@@ -62,6 +62,11 @@ def fitted(drawn: Drawn) -> Drawn:
     return drawn.properties(width="container", autosize=fit)
 
 
+def _high(drawn: Drawn, rows: Rows) -> Drawn:
+    """A line for each framework."""
+    return drawn.properties(height=LINE * len(_order(rows)))
+
+
 def _ratios(result: Result) -> Drawn | None:
     rows = [
         {
@@ -78,7 +83,7 @@ def _ratios(result: Result) -> Drawn | None:
     base = _base(rows)
     title, scale = "times as long as the fastest", alt.Scale(type="log", nice=False)
     x = alt.X("times:Q", title=title, scale=scale)
-    return alt.layer(
+    drawn = alt.layer(
         base.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=title, scale=scale), x2="high:Q", y=_names(rows)
         ),
@@ -87,6 +92,7 @@ def _ratios(result: Result) -> Drawn | None:
         ),
         base.mark_text(align="left", dx=8, dy=-7).encode(x=x, y=_names(rows), text="group:N"),
     )
+    return _high(drawn, rows)
 
 
 def _trials(result: Result) -> Drawn | None:
@@ -115,7 +121,7 @@ def _trials(result: Result) -> Drawn | None:
         rows, "framework", "least", "lower quarter", "median", "upper quarter", "most", "trials"
     )
     title = "a steady epoch, ms"
-    return alt.layer(
+    drawn = alt.layer(
         base.mark_rule().encode(
             x=alt.X("least:Q", scale=scale, title=title), x2="most:Q", y=y, tooltip=tips
         ),
@@ -129,6 +135,7 @@ def _trials(result: Result) -> Drawn | None:
             x=alt.X("median:Q", scale=scale, title=title), y=y, tooltip=tips
         ),
     )
+    return _high(drawn, rows)
 
 
 def _phases(result: Result) -> Drawn | None:
@@ -149,7 +156,7 @@ def _phases(result: Result) -> Drawn | None:
         ]
     if not rows:
         return None
-    return (
+    drawn = (
         _base(rows)
         .mark_bar()
         .encode(
@@ -160,6 +167,7 @@ def _phases(result: Result) -> Drawn | None:
             tooltip=_tips(rows, "framework", "phase", "seconds"),
         )
     )
+    return _high(drawn, rows)
 
 
 def _memory(result: Result) -> Drawn | None:
@@ -170,7 +178,7 @@ def _memory(result: Result) -> Drawn | None:
     ]
     if not rows:
         return None
-    return (
+    drawn = (
         _base(rows)
         .mark_bar()
         .encode(
@@ -179,6 +187,7 @@ def _memory(result: Result) -> Drawn | None:
             tooltip=_tips(rows, "framework", "MiB"),
         )
     )
+    return _high(drawn, rows)
 
 
 def _accuracy_by_epoch(result: Result) -> Drawn | None:
@@ -225,7 +234,7 @@ def _time_to_accuracy(result: Result) -> Drawn | None:
     rows = [{"framework": name, "seconds": times[name]} for name in order]
     if not rows:
         return None
-    return (
+    drawn = (
         _base(rows)
         .mark_bar()
         .encode(
@@ -234,6 +243,7 @@ def _time_to_accuracy(result: Result) -> Drawn | None:
             tooltip=_tips(rows, "framework", "seconds"),
         )
     )
+    return _high(drawn, rows)
 
 
 def _proof(result: Result) -> Drawn | None:
@@ -256,7 +266,7 @@ def _proof(result: Result) -> Drawn | None:
     colors = alt.Scale(
         type="log", domain=[LOWEST_ERROR, 1], range=["#2e9e5b", "#e9d66b", "#d9534f"]
     )
-    return alt.layer(
+    drawn = alt.layer(
         base.mark_rect().encode(
             x=x,
             y=_names(rows),
@@ -265,6 +275,7 @@ def _proof(result: Result) -> Drawn | None:
         ),
         base.mark_text(color="black").encode(x=x, y=_names(rows), text="text:N"),
     )
+    return _high(drawn, rows)
 
 
 def judged_rungs(proof: FrameworkProof) -> dict[str, tuple[float, bool]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from samestep.errors import BadInput
 from samestep.report.scaling import scaling_view
 from samestep.report.table import result_view
 from samestep.result import SCHEMA, Record, Result, load_document
@@ -19,6 +20,15 @@ def load_report(path: Path) -> Record:
         # A coordinator that was killed had no time for its verdict.
         loaded.verdict = verdict_of(loaded)
     return loaded
+
+
+def log_report(document: Record, saved: Path, uri: str) -> None:
+    """Log a race to the MLflow store at `uri`."""
+    if not isinstance(document, Result):
+        raise BadInput("--mlflow: a scaling cannot be logged; log a race")
+    from samestep.report.tracking import log_race
+
+    log_race(document, uri, saved.name)
 
 
 def show_report(document: Record, console: Console) -> None:

@@ -31,7 +31,7 @@ from samestep.report.scaling import (
 from samestep.report.scaling_charts import SCALING_PICTURE, scaling_chart
 from samestep.report.sentence import question, verdict_sentence
 from samestep.report.sources import sources_of
-from samestep.report.text import bytes_text
+from samestep.report.text import bytes_text, visible
 from samestep.report.vega import vega_script
 from samestep.result import Record, Result
 from samestep.scaling.record import Scaling
@@ -117,6 +117,7 @@ def _render(
         loader=FileSystemLoader(PAGE),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -174,6 +175,11 @@ def _versions(result: Result) -> dict[str, str]:
 
 def _words(parts: Iterable[object]) -> str:
     return ", ".join(map(str, parts))
+
+
+def _visible(value: object) -> object:
+    """Text whose hidden characters show; what is markup already is left as it is."""
+    return visible(value) if type(value) is str else value
 
 
 def _json(value: object) -> str:

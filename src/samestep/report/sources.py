@@ -10,6 +10,7 @@ from pygments.lexers import get_lexer_by_name
 
 from samestep.codegen import LANGUAGES
 from samestep.language import STAGES
+from samestep.report.table import visible_code
 from samestep.result import Result
 
 
@@ -46,4 +47,6 @@ def _stages(split: Callable[[str], dict[str, str]], source: str) -> dict[str, st
 
 def _colours(source: str, lexer: str) -> Markup:
     # Pygments escapes what it colours.
-    return Markup(highlight(source, get_lexer_by_name(lexer), HtmlFormatter(nowrap=True)))
+    return Markup(
+        highlight(visible_code(source), get_lexer_by_name(lexer), HtmlFormatter(nowrap=True))
+    )

@@ -31,7 +31,6 @@ async function draw() {
     const { view } = await vegaEmbed(figure.querySelector(".chart"), specifications[name], {
       actions: false,
       renderer: "svg",
-      logLevel: 1, /* errors alone */
       config: chartColours(),
     });
     if (previous) previous.finalize();
@@ -48,6 +47,12 @@ async function filter() {
   for (const part of document.querySelectorAll("[data-framework]")) {
     part.hidden = hidden.has(part.dataset.framework);
   }
+  const everyone = document.querySelectorAll("#filter input[type=checkbox]").length;
+  for (const pictures of document.querySelectorAll(".pictures")) {
+    pictures.hidden = hidden.size === everyone;
+  }
+  /* Scales of nothing have no ends. */
+  if (hidden.size === everyone) return;
   for (const view of Object.values(views)) {
     await view.signal("hidden", [...hidden]).runAsync();
   }
