@@ -360,8 +360,12 @@ def report(
     ] = None,
 ) -> None:
     """Show a saved result, or write a report that one can send to somebody."""
+    import gc
+
     from samestep.report.document import load_report, log_report, show_report
 
+    # The command holds what it has read until it ends; there is no garbage to look for.
+    gc.disable()
     loaded = load_report(result)
     if not any((html, markdown, png, notebook, mlflow)):
         show_report(loaded, _console())
