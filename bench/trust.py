@@ -25,8 +25,8 @@ from samestep.sequential import judge_pairs, plan_looks, still_open
 from samestep.stats import Blocks, ratio
 from samestep.verdict import pair_states
 
-LONGER = ["training.epochs=300"]
-"""A third of a second of training: NumPy's own 100 epochs are over in a tenth of one, which one
+LONGER = ["training.epochs=800"]
+"""A second of training: NumPy's own 100 epochs are over in a tenth of one, which one
 hiccup of a shared machine can fill."""
 FRAMEWORKS = Path(api.__file__).parent / "frameworks"
 MOST = 15

@@ -5,17 +5,18 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import sem, t
+from scipy.stats import sem, t, ttest_1samp
 
 from samestep.stats import (
     change,
     compact_letters,
     difference,
     is_equivalent,
-    log_ratio_interval,
     pairs_apart,
     rank,
     ratio,
+    told_apart,
+    trimmed_interval,
     typical,
 )
 
@@ -157,27 +158,33 @@ def test_equivalence_is_seldom_claimed_at_the_margin_itself():
 
 def test_a_slow_trial_in_ten_does_not_hide_a_difference() -> None:
     noise = [0.01, -0.01, 0.02, -0.02, 0.005, -0.005, 0.015, -0.015, 0.0, 0.7]
-    one = dict(enumerate(math.exp(value) for value in noise))
-    other = {block: 0.9 for block in one}
-    low, high = log_ratio_interval(one, other, one, 0.05)
+    low, high = trimmed_interval([value - math.log(0.9) for value in noise], 0.05)
     assert 0 < low < -math.log(0.9) < high < 0.2
 
 
 def test_few_values_are_not_trimmed() -> None:
-    values = {0: 1.0, 1: 1.1, 2: 1.3, 3: 1.0, 4: 1.2, 5: 1.1, 6: 1.0}
-    ones = dict.fromkeys(values, 1.0)
-    logs = [math.log(value) for value in values.values()]
-    expected = t.interval(0.95, len(logs) - 1, statistics.fmean(logs), sem(logs))
-    assert log_ratio_interval(values, ones, values, 0.05) == pytest.approx(expected)
+    values = [1.0, 1.1, 1.3, 1.0, 1.2, 1.1, 1.0]
+    expected = t.interval(0.95, len(values) - 1, statistics.fmean(values), sem(values))
+    assert trimmed_interval(values, 0.05) == pytest.approx(expected)
 
 
 def test_the_trimmed_interval_is_yuens() -> None:
     """By hand: of ten values two are left out at either end."""
-    blocks = {block: math.exp(value) for block, value in enumerate([0, 1, 2, 3, 4, 5, 6, 7, 8, 99])}
-    ones = dict.fromkeys(blocks, 1.0)
     winsorized = [2, 2, 2, 3, 4, 5, 6, 7, 7, 7]
     error = statistics.stdev(winsorized) * math.sqrt(9 / (6 * 5))
     reach = float(t.ppf(0.975, 5)) * error
-    assert log_ratio_interval(blocks, ones, blocks, 0.05) == pytest.approx(
-        (4.5 - reach, 4.5 + reach)
-    )
+    found = trimmed_interval([0, 1, 2, 3, 4, 5, 6, 7, 8, 99], 0.05)
+    assert found == pytest.approx((4.5 - reach, 4.5 + reach))
+
+
+def test_pairs_that_are_told_apart_leave_their_part_to_the_others() -> None:
+    """Holm's steps: 0.05 / 3 is too little for the second pair, and 0.05 / 2 is enough."""
+    clear, middling, none = [1.0, 1.01, 1.02], [0.1, 0.12, 0.15], [-0.1, 0.0, 0.1]
+    logs = {
+        frozenset(pair): v
+        for pair, v in zip(("ab", "ac", "bc"), (clear, middling, none), strict=True)
+    }
+    p_value = float(ttest_1samp(middling, 0).pvalue)
+    alpha = 2.5 * p_value
+    assert told_apart(logs, alpha, 3) == {frozenset("ab"), frozenset("ac")}
+    assert told_apart({frozenset("ac"): middling, frozenset("bc"): none}, alpha, 3) == set()

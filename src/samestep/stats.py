@@ -4,7 +4,7 @@ Times are compared in logarithms, for a slower machine slows everyone by a facto
 inside a block, for what disturbs one block disturbs all of its trials alike.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
@@ -81,7 +81,7 @@ def typical(values: Sequence[float], alpha: float = ALPHA) -> Interval:
     middle = median(values)
     if len(values) < 2:
         return Interval(middle, None, None)
-    low, high = _trimmed_interval([log(value) for value in values], alpha)
+    low, high = trimmed_interval([log(value) for value in values], alpha)
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
@@ -96,13 +96,13 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
 
 def ratio(slower: Blocks, faster: Blocks, alpha: float = ALPHA) -> Interval:
     """Slower over faster, from the blocks that hold both; without one, from the medians."""
-    logs = _log_ratios(slower, faster, slower.keys() & faster.keys())
+    logs = _log_ratios(slower, faster)
     if not logs:
         return Interval(median(slower.values()) / median(faster.values()), None, None)
     middle = exp(median(logs))
     if len(logs) < 2:
         return Interval(middle, None, None)
-    low, high = _trimmed_interval(logs, alpha)
+    low, high = trimmed_interval(logs, alpha)
     return Interval(middle, min(exp(low), middle), max(exp(high), middle))
 
 
@@ -138,25 +138,43 @@ def difference(before: Sequence[float], after: Sequence[float], alpha: float = A
 
 
 def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
-    """Pairs whose paired interval, at 5% over all pairs (Bonferroni), excludes a tie."""
-    pairs = list(combinations(sorted(times), 2))
-    apart = set()
-    for one, other in pairs:
-        shared = times[one].keys() & times[other].keys()
-        low, high = log_ratio_interval(times[one], times[other], shared, ALPHA / len(pairs))
-        if low > EQUAL or high < -EQUAL:
-            apart.add(frozenset((one, other)))
-    return apart
+    """Pairs whose paired interval, at 5% over all pairs (Holm), excludes a tie."""
+    logs = log_ratios(times)
+    return told_apart(logs, ALPHA, len(logs))
 
 
-def log_ratio_interval(
-    one: Blocks, other: Blocks, blocks: Iterable[int], alpha: float
-) -> tuple[float, float]:
-    """The interval of the logarithm of one over other, over these blocks.
+def log_ratios(times: Mapping[str, Blocks]) -> dict[frozenset[str], list[float]]:
+    """Of every pair, the logarithms of one over the other, over the blocks that hold both."""
+    return {
+        frozenset((one, other)): _log_ratios(times[one], times[other])
+        for one, other in combinations(sorted(times), 2)
+    }
 
-    All numbers are possible where there are fewer than two blocks.
+
+def told_apart(
+    logs: Mapping[frozenset[str], Sequence[float]], alpha: float, waiting: int
+) -> set[frozenset[str]]:
+    """The pairs whose interval leaves out a tie.
+
+    Of `waiting` pairs each is judged at its part of alpha; every one that is found leaves its part
+    to the others. Source: Holm 1979, Scand. J. Statist. 6(2).
     """
-    return _trimmed_interval(_log_ratios(one, other, blocks), alpha)
+    found: set[frozenset[str]] = set()
+    while True:
+        level = alpha / max(1, waiting - len(found))
+        more = {
+            pair
+            for pair, values in logs.items()
+            if pair not in found and _leaves_out_tie(trimmed_interval(values, level))
+        }
+        if not more:
+            return found
+        found |= more
+
+
+def _leaves_out_tie(interval: tuple[float, float]) -> bool:
+    low, high = interval
+    return low > EQUAL or high < -EQUAL
 
 
 def compact_letters(order: Sequence[str], apart: AbstractSet[frozenset[str]]) -> dict[str, str]:
@@ -190,11 +208,11 @@ def _letter(number: int) -> str:
     return ascii_letters[number] if number < len(ascii_letters) else f"({number + 1})"
 
 
-def _log_ratios(one: Blocks, other: Blocks, blocks: Iterable[int]) -> list[float]:
-    return [log(one[block] / other[block]) for block in sorted(blocks)]
+def _log_ratios(one: Blocks, other: Blocks) -> list[float]:
+    return [log(one[block] / other[block]) for block in sorted(one.keys() & other.keys())]
 
 
-def _trimmed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
+def trimmed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
     """Yuen's interval of the trimmed mean; Student's, of the mean, where there are few values.
 
     A host that others share slows whole trials to half their speed, one in ten or more. Student's
