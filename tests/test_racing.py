@@ -115,6 +115,20 @@ def test_threads_that_make_no_sense_are_not_noted(
     assert (noted.cores, noted.pools, noted.warnings) == (None, {}, [])
 
 
+def test_the_first_block_starts_from_storage_and_has_a_column_of_its_own(
+    race: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied: list[int] = []
+    monkeypatch.setattr(racing, "empty_page_cache", lambda files: emptied.append(len(list(files))))
+    result = race(AVX2, versions={})
+    assert len(emptied) == 1 and emptied[0] > 100
+    # Nothing was read from storage, so no start was cold.
+    assert [trial.cold for trial in result.trials] == [False, False]
+    assert "cold start, s" not in shown(result)
+    result.trials[0].cold = True
+    assert "cold start, s" in shown(result)
+
+
 def test_the_time_of_one_row_and_of_the_start_are_in_the_table(
     race: Callable[..., Result],
 ) -> None:

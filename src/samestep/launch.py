@@ -30,6 +30,8 @@ TIMEOUT = 3600.0
 POLL_SECONDS = 0.1
 MAX_LOG_BYTES = 16 * 2**20
 MAX_EVENT_BYTES = 512 * 2**20
+READ_BLOCK = 512
+"""Bytes of a block as getrusage(2) counts them."""
 TAIL_BYTES = 16 * 2**10
 TAIL_LINES = 3
 MAX_MESSAGE = 500
@@ -66,6 +68,8 @@ class Outcome:
     started: float
     """When its process began, by `time.monotonic`."""
     exit_code: int
+    read_bytes: int = 0
+    """From storage, not from the system's memory, where the system tells."""
 
     def find(self, name: str) -> Event | None:
         """The last event of that name."""
@@ -128,7 +132,7 @@ def run_worker(
             deadline = started + settings.timeout
             stopped = _watch(process.pid, reader, folder / "log", deadline, stop)
         finally:
-            exit_code, cpu_seconds = _end(process)
+            exit_code, cpu_seconds, read_bytes = _end(process)
         wall_seconds = time.monotonic() - started
         reader.read()
         log_lines = _tail(folder / "log")
@@ -136,6 +140,7 @@ def run_worker(
     return Outcome(
         *(status, stage, message, reader.events),
         cpu_seconds=cpu_seconds,
+        read_bytes=read_bytes,
         wall_seconds=wall_seconds,
         started=started,
         exit_code=exit_code,
@@ -210,12 +215,13 @@ def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _end(process: subprocess.Popen[bytes]) -> tuple[int, float]:
-    """Kill the worker's whole group, reap it: its exit code and CPU seconds."""
+def _end(process: subprocess.Popen[bytes]) -> tuple[int, float, int]:
+    """Kill the worker's whole group, reap it: its exit code, CPU seconds, and bytes read."""
     _kill_group(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_utime + usage.ru_stime
+    cpu_seconds, read_bytes = usage.ru_utime + usage.ru_stime, usage.ru_inblock * READ_BLOCK
+    return process.returncode, cpu_seconds, read_bytes
 
 
 def _kill_group(pid: int) -> None:

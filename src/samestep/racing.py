@@ -15,6 +15,7 @@ from samestep.catalogue import Framework
 from samestep.codegen import language_of, render_script
 from samestep.launch import Event, Outcome, Settings, run_worker
 from samestep.machine import describe_machine, processor_flags
+from samestep.page_cache import empty_page_cache
 from samestep.plan import Plan
 from samestep.proof_record import PROVED, FrameworkProof
 from samestep.result import (
@@ -75,13 +76,8 @@ def run_race(
                 place, total = due[0], len(result.trials) + len(due)
                 name = place.framework
                 tell(Progress(name, place.block, len(result.trials), total, None))
-                watch = Watch()
-                outcome = run_worker(
-                    *(by_name[name], "trial", plan, scripts[name], settings), epochs=epochs
-                )
-                trial = read_trial(outcome, epochs, place)
-                trial.surroundings = watch.end(outcome.cpu_seconds)
-                trial.wall_seconds = outcome.wall_seconds
+                job = by_name[name], plan, scripts[name], settings, epochs
+                trial, outcome = _run_trial(place, *job)
                 result.trials.append(trial)
                 _note_worker(result.frameworks[name], outcome, settings)
                 save_at(result, path)
@@ -90,6 +86,27 @@ def run_race(
         finally:
             result.verdict = verdict_of(result)
             save_at(result, path)
+
+
+def _run_trial(
+    place: Place,
+    framework: Framework,
+    plan: Plan,
+    script: Path,
+    settings: Settings,
+    epochs: int,
+) -> tuple[Trial, Outcome]:
+    """One trial, watched; those of the first block start from storage."""
+    cold = place.block == 0
+    if cold:
+        empty_page_cache(framework.place.files())
+    watch = Watch()
+    outcome = run_worker(framework, "trial", plan, script, settings, epochs=epochs)
+    trial = read_trial(outcome, epochs, place)
+    trial.surroundings = watch.end(outcome.cpu_seconds)
+    trial.wall_seconds = outcome.wall_seconds
+    trial.cold, trial.read_bytes = cold and outcome.read_bytes > 0, outcome.read_bytes
+    return trial, outcome
 
 
 def start_result(

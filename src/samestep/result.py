@@ -78,6 +78,10 @@ class Trial(Record):
     seconds: Seconds = Seconds()
     epochs: list[Epoch] = []
     evaluation: Evaluation | None = None
+    cold: bool = False
+    """Whether it started from storage: what the system held of its packages was given up before."""
+    read_bytes: int | None = None
+    """From storage, by the whole process."""
     peak_bytes: int | None = None
     """Of the process and the children that it has at the end."""
     cpu_seconds: float

@@ -3,6 +3,8 @@
 The coordinator looks and never imports: a framework is imported by its own worker alone.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 
@@ -26,6 +28,9 @@ class Environment(Protocol):
 
     def fingerprint(self) -> str:
         """A text that changes whenever what is installed changes."""
+
+    def files(self) -> Iterator[Path]:
+        """What a start reads: its packages and all that they need."""
 
     def install_bytes(self) -> int | None:
         """Its packages and all that they need, on disk; None where that cannot be told."""

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,6 +135,11 @@ class JuliaEnvironment:
         content = "" if manifest is None else manifest.read_text(encoding="utf-8", errors="replace")
         return repr((sorted(self.versions().items()), self.program(), str(folder), content))
 
+    def files(self) -> Iterator[Path]:
+        """Of Julia itself, and of the packages, artifacts and compiled caches in its depots."""
+        for folder in julia_folders(tuple(self.program())):
+            yield from (path for path in folder.rglob("*") if path.is_file())
+
     def install_bytes(self) -> int | None:
         """Not told: packages, artifacts and compiled caches lie in depots that projects share."""
         return None
@@ -224,6 +229,26 @@ def julia_crashes(program: tuple[str, ...]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode < 0
+
+
+@cache
+def julia_folders(program: tuple[str, ...]) -> list[Path]:
+    """Where a Julia and what it loads lie; none if it does not say."""
+    code = "println(dirname(Sys.BINDIR)); foreach(println, DEPOT_PATH)"
+    try:
+        done = subprocess.run(
+            [*program, "--startup-file=no", "-e", code],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    prefix, *depots = done.stdout.splitlines() or [""]
+    parts = [Path(prefix) / "lib"] if prefix else []
+    parts += [Path(d) / part for d in depots for part in ("packages", "artifacts", "compiled")]
+    return [part for part in parts if part.is_dir()]
 
 
 def _variable(environment: JuliaEnvironment, what: str) -> str:

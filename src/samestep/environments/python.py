@@ -1,12 +1,12 @@
 """Python frameworks run in the interpreter that samestep runs in."""
 
-import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -48,7 +48,15 @@ class PythonEnvironment:
 
     def install_bytes(self) -> int | None:
         """The packages that the framework names and all that they require, without the extras."""
-        return _size_of(Requirement(text).name for text in self.requires)
+        return sum(map(_size_of, self._distributions())) or None
+
+    def files(self) -> Iterator[Path]:
+        """Of the same packages."""
+        for name in self._distributions():
+            yield from _files_of(name)
+
+    def _distributions(self) -> Iterator[str]:
+        return _closure(Requirement(text).name for text in self.requires)
 
 
 def _importable(module: str) -> bool:
@@ -63,39 +71,42 @@ def _version(module: str) -> str:
     return "not installed"
 
 
-def _size_of(names: Iterable[str]) -> int | None:
-    """The files of these distributions and of all that they require here."""
-    waiting, seen, size = list(names), set(), 0
+def _closure(names: Iterable[str]) -> Iterator[str]:
+    """The distributions of these names and all that they require here."""
+    waiting, seen = list(names), set()
     while waiting:
         name = canonicalize_name(waiting.pop())
         if name in seen:
             continue
         seen.add(name)
         try:
-            own_size, required = _distribution_size(name)
+            waiting += _required(name)
         except metadata.PackageNotFoundError:
             # What was installed by another name, such as tensorflow-cpu, is found by its module.
             waiting += _distributions().get(name, [])
             continue
-        size += own_size
-        waiting += required
-    return size or None
+        yield name
+
+
+def _required(name: str) -> list[str]:
+    requirements = map(Requirement, metadata.distribution(name).requires or [])
+    return [r.name for r in requirements if r.marker is None or r.marker.evaluate()]
+
+
+def _files_of(name: str) -> Iterator[Path]:
+    for file in metadata.distribution(name).files or []:
+        yield Path(str(file.locate()))
 
 
 @cache
-def _distribution_size(name: str) -> tuple[int, list[str]]:
-    """The bytes of one distribution, and what it requires; frameworks share most of theirs."""
-    distribution = metadata.distribution(name)
-    requirements = map(Requirement, distribution.requires or [])
-    return (
-        sum(_file_size(file.locate()) for file in distribution.files or []),
-        [r.name for r in requirements if r.marker is None or r.marker.evaluate()],
-    )
+def _size_of(name: str) -> int:
+    """The bytes of one distribution; frameworks share most of theirs."""
+    return sum(_file_size(file) for file in _files_of(name))
 
 
-def _file_size(file: os.PathLike[str]) -> int:
+def _file_size(file: Path) -> int:
     try:
-        return os.stat(file).st_size
+        return file.stat().st_size
     except OSError:
         return 0
 

@@ -59,7 +59,8 @@ def _measures(result: Result, row: Row) -> dict[str, str]:
     return {
         "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
         "first epoch, ms": over_trials(lambda t: t.seconds.first_epoch, milliseconds),
-        "start, s": over_trials(lambda t: t.seconds.start),
+        "start, s": over_trials(lambda t: None if t.cold else t.seconds.start),
+        "cold start, s": over_trials(lambda t: t.seconds.start if t.cold else None),
         "one row, ms": over_trials(lambda t: t.seconds.row, milliseconds),
         "accuracy": over_trials(
             lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format

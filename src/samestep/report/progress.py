@@ -54,7 +54,8 @@ def progress_of(result: Result) -> list[Stage]:
 
 def pace_of(trials: Sequence[Trial]) -> tuple[float, float] | None:
     """Median seconds from a process's start to its first epoch's end, and of a steady epoch."""
-    starts = [trial.seconds.start for trial in trials if trial.seconds.start is not None]
+    warm = [trial for trial in trials if not trial.cold] or trials
+    starts = [trial.seconds.start for trial in warm if trial.seconds.start is not None]
     epochs = [t.seconds.steady_epoch for t in trials if t.seconds.steady_epoch is not None]
     return (median(starts), median(epochs)) if starts and epochs else None
 
