@@ -112,6 +112,8 @@ class Framework:
     folder: Path
     shim: Path
     entry: PythonEntry | JuliaEntry = field(repr=False)
+    edits: tuple[tuple[str, str], ...] = ()
+    """Texts of its scripts and what stands there instead: an unfairness that is planted."""
 
     @property
     def title(self) -> str:

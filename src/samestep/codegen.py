@@ -54,7 +54,7 @@ def render_script(
     )
     environment.filters["literal"] = language_of(framework).literal
     environment.globals["refuse"] = _refuse
-    return environment.get_template(framework.entry.template).render(
+    script = environment.get_template(framework.entry.template).render(
         title=clean_title(experiment.title),
         layers=plan.layers,
         training=training,
@@ -66,6 +66,9 @@ def render_script(
         evaluation_rows=evaluation_rows(raced or plan),
         tail=plan.rows % training.batch_size if training.last_batch == "keep" else 0,
     )
+    for honest, planted in framework.edits:
+        script = script.replace(honest, planted)
+    return script
 
 
 def evaluation_rows(plan: Plan) -> int:

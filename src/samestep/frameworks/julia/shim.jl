@@ -51,7 +51,8 @@ function gradients(script, model, data)
     watch(script, model, data, 1, (epoch, loss) -> nothing) do grads, x, y
         push!(seen, filter(is_parameter, canonical(deepcopy(grads))))
     end
-    return first(seen)
+    # A script that trains on nothing shows nothing.
+    return isempty(seen) ? Dict{String,Any}() : first(seen)
 end
 
 """Each row's first value in every batch that enters the loss, by epoch, and the labels."""

@@ -138,7 +138,8 @@ def gradients(script: Any, model: Any, data: Any) -> dict[str, np.ndarray]:
     ):
         script.train(model, data, 1, lambda epoch, loss: None)
     names = [name for name, variable in _variables(model).items() if variable.trainable]
-    return dict(zip(names, seen[0], strict=True))
+    # A script that trains on nothing shows nothing.
+    return dict(zip(names, seen[0], strict=True)) if seen else {}
 
 
 def observe(
