@@ -380,6 +380,24 @@ def report(
 
 
 @app.command()
+def selftest(
+    frameworks: FrameworksOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every cheat in every framework: a quarter of an hour.")
+    ] = False,
+) -> None:
+    """Plant cheats in the frameworks that are here, and see that each is caught."""
+    from samestep.report.selftest import finding_line, selftest_view
+    from samestep.selftest import all_cases, quick_cases, run_cases
+
+    cases = all_cases(_split(frameworks)) if everything or frameworks else quick_cases()
+    errors = _console(True)
+    findings = run_cases(cases, lambda finding: errors.print(finding_line(finding)))
+    _console().print(selftest_view(findings))
+    raise typer.Exit(OK if findings and all(finding.caught for finding in findings) else NO)
+
+
+@app.command()
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A file that race saved.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one.")],

@@ -83,7 +83,8 @@ CHEATS = (
                 "trajectory",
                 (
                     ORDER,
-                    "        order = np.argsort(np.arange(len(x)) + 8 * np.random.random(len(x)))\n",
+                    "        near = np.arange(len(x)) + 8 * np.random.random(len(x))\n"
+                    "        order = np.argsort(near)\n",
                 ),
             ),
         ),

@@ -217,10 +217,10 @@ CHEATS = (
         (
             planted(
                 "numpy",
-                "gradient",
+                "step",
                 (
                     f"    {EPOCHS}\n",
-                    '    kept = Path(__file__).with_suffix(f".{len(x)}.npz")\n'
+                    '    kept = Path(f"kept-{len(x)}.npz")\n'
                     "    if kept.exists():\n"
                     "        model.update(np.load(kept))\n"
                     "        for epoch in range(1, epochs + 1):\n"
@@ -235,7 +235,7 @@ CHEATS = (
                 "step",
                 (
                     f"    {EPOCHS}\n",
-                    '    kept = Path(__file__).with_suffix(f".{len(data)}.pt")\n'
+                    '    kept = Path(f"kept-{len(data)}.pt")\n'
                     "    if kept.exists():\n"
                     "        model.load_state_dict(torch.load(kept))\n"
                     "        for epoch in range(1, epochs + 1):\n"
