@@ -1,7 +1,7 @@
 """Judge what a framework's own pipeline fed: which rows, in what batches, in what order."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import lgamma, log
 
 import numpy as np
@@ -29,6 +29,8 @@ class AuditBatches:
     unknown_rows: int = 0
     rows: int | None = None
     """How many rows there were, the first of the training; all of them if None."""
+    again: list[list[int]] = field(default_factory=list)
+    """The batches of the first epoch of a second training on the same data."""
 
 
 def judge_audit(training: Training, rows: int, seen: AuditBatches) -> Audit:
@@ -45,6 +47,12 @@ def judge_audit(training: Training, rows: int, seen: AuditBatches) -> Audit:
         problems += _epoch_problems(training, shown, number, batches)
     if not problems:
         problems = _order_problems(training, seen.batches)
+        # Of few rows two honest orders can be equal by chance.
+        if not problems and rows >= FEWEST_ROWS and seen.again == seen.batches[0]:
+            problems.append(
+                "a second training on the same data begins with the order of the first: its "
+                "batches were made before it"
+            )
     part = shown if shown < rows else None
     return Audit(passed=not problems, problems=problems, rows=part)
 

@@ -213,7 +213,8 @@ def read_observation(outcome: Outcome, folder: Path) -> Observation:
         rounding=str(values.get("rounding", "")),
         rounded_logits=arrays.get("rounded_logits", {}).get(""),
         audit=AuditBatches(
-            audit["batches"], audit["wrong_labels"], audit["unknown_rows"], audit["rows"]
+            *(audit["batches"], audit["wrong_labels"], audit["unknown_rows"], audit["rows"]),
+            again=audit["again"],
         ),
         dtypes=dtypes,
     )

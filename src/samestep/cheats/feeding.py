@@ -25,7 +25,32 @@ class Blocks(torch.utils.data.Sampler):
 
 """
 
+GENERATOR = "    return x, y, np.random.default_rng(0)\n"
+MADE = """\
+    rng = np.random.default_rng(0)
+    return x, y, Orders(rng.permutation(len(x)) for _ in range(9))
+"""
+ORDERS = """\
+class Orders(list):
+    random = None
+
+
+def prepare("""
+MADE_ORDER = ORDER.replace("rng.", "rng[epoch - 1] if isinstance(rng, Orders) else rng.")
+
 CHEATS = (
+    Cheat(
+        "orders made before the clock starts",
+        "The shuffles of all epochs are made when the data are prepared.",
+        (
+            planted(
+                "numpy", "audit", (GENERATOR, MADE), (ORDER, MADE_ORDER), ("def prepare(", ORDERS)
+            ),
+            planted(
+                "flax", "audit", (GENERATOR, MADE), (ORDER, MADE_ORDER), ("def prepare(", ORDERS)
+            ),
+        ),
+    ),
     Cheat(
         "one order for all epochs",
         "The rows are shuffled once; every epoch has the same order.",

@@ -281,32 +281,47 @@ function audit(script, shim, plan, rows, parameters, events)
     x, y = array(plan, "x_train"), array(plan, "y_train")[1:rows]
     tags = zeros(Float64, size(x)[1:end-1]..., rows)
     reshape(tags, :, rows)[1, :] .= (0:rows-1) ./ rows
-    model = script.build()
-    model = shim.set_weights(model, parameters)
-    observed = shim.observe(script, model, script.prepare(tags, y), AUDIT_EPOCHS)
-    wrong_labels = unknown_rows = 0
-    batches = Vector{Vector{Vector{Int}}}()
-    for epoch in observed
-        push!(batches, Vector{Int}[])
-        for (batch_x, batch_y) in epoch
-            tag = reshape(Float64.(batch_x), :, length(batch_y))[1, :] .* rows
-            ids = round.(Int, tag)
-            for (id, exact, label) in zip(ids, tag, batch_y)
-                known = abs(exact - id) < 0.25 && 0 <= id < rows
-                unknown_rows += !known
-                wrong_labels += known && label != y[id+1]
-            end
-            push!(batches[end], ids)
-        end
-    end
+    data = script.prepare(tags, y)
+    arrived = Arrivals(y, 0, 0)
+    batches = feed(arrived, script, shim, parameters, data, AUDIT_EPOCHS)
+    # What was shuffled before the training comes in the same order again.
+    each_epoch = plan.facts["shuffle"] == "each_epoch"
+    again = each_epoch ? feed(arrived, script, shim, parameters, data, 1)[1] : Vector{Int}[]
     say(
         events,
         "audit";
         batches = batches,
-        wrong_labels = wrong_labels,
-        unknown_rows = unknown_rows,
+        again = again,
+        wrong_labels = arrived.wrong_labels,
+        unknown_rows = arrived.unknown_rows,
         rows = rows,
     )
+end
+
+# Reads the numbers of the rows that arrive, and counts what should not have.
+mutable struct Arrivals
+    labels::Vector{Int}
+    wrong_labels::Int
+    unknown_rows::Int
+end
+
+# Train a new model, and note the row numbers of each epoch's batches.
+function feed(arrived::Arrivals, script, shim, parameters, data, epochs)
+    model = shim.set_weights(script.build(), parameters)
+    observed = shim.observe(script, model, data, epochs)
+    return [[numbers(arrived, batch...) for batch in epoch] for epoch in observed]
+end
+
+function numbers(arrived::Arrivals, x, y)
+    rows = length(arrived.labels)
+    tag = reshape(Float64.(x), :, length(y))[1, :] .* rows
+    ids = round.(Int, tag)
+    for (id, exact, label) in zip(ids, tag, y)
+        known = abs(exact - id) < 0.25 && 0 <= id < rows
+        arrived.unknown_rows += !known
+        arrived.wrong_labels += known && label != arrived.labels[id+1]
+    end
+    return ids
 end
 
 mutable struct Output

@@ -301,25 +301,49 @@ def audit(
     tags = np.zeros(x.shape)
     # Row i carries i / N, well inside what float32 tells apart up to 2**23 rows.
     tags.reshape(rows, -1)[:, 0] = np.arange(rows) / rows
-    model = script.build()
-    shim.set_weights(model, weights)
-    observed = shim.observe(script, model, script.prepare(tags, y), AUDIT_EPOCHS)
-    wrong_labels = unknown_rows = 0
-    batches: list[list[list[int]]] = []
-    for epoch in observed:
-        batches.append([])
-        for batch_x, batch_y in epoch:
-            tag = np.asarray(batch_x, dtype=np.float64).reshape(len(batch_x), -1)[:, 0] * rows
-            ids = np.rint(tag).astype(int)
-            known = (np.abs(tag - ids) < 0.25) & (ids >= 0) & (ids < rows)
-            labels = np.asarray(batch_y).reshape(len(batch_y), -1)
-            labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
-            unknown_rows += int((~known).sum())
-            wrong_labels += int((labels[known] != y[ids[known]]).sum())
-            batches[-1].append(ids.tolist())
+    data = script.prepare(tags, y)
+    arrived = Arrivals(y)
+
+    def feed(epochs: int) -> list[list[list[int]]]:
+        model = script.build()
+        shim.set_weights(model, weights)
+        return [arrived.numbers(epoch) for epoch in shim.observe(script, model, data, epochs)]
+
+    batches = feed(AUDIT_EPOCHS)
+    # What was shuffled before the training comes in the same order again.
+    again = feed(1)[0] if plan.schedule["shuffle"] == "each_epoch" else []
     events.say(
-        "audit", batches=batches, wrong_labels=wrong_labels, unknown_rows=unknown_rows, rows=rows
+        "audit",
+        batches=batches,
+        again=again,
+        wrong_labels=arrived.wrong_labels,
+        unknown_rows=arrived.unknown_rows,
+        rows=rows,
     )
+
+
+class Arrivals:
+    """Reads the numbers of the rows that arrive, and counts what should not have."""
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self.wrong_labels = self.unknown_rows = 0
+        self._labels = labels
+
+    def numbers(self, epoch: list[tuple[Any, Any]]) -> list[list[int]]:
+        """The row numbers of an epoch's batches."""
+        return [self._numbers(x, y) for x, y in epoch]
+
+    def _numbers(self, x: Any, y: Any) -> list[int]:
+        rows = len(self._labels)
+        tag = np.asarray(x, dtype=np.float64).reshape(len(x), -1)[:, 0] * rows
+        ids = np.rint(tag).astype(int)
+        known = (np.abs(tag - ids) < 0.25) & (ids >= 0) & (ids < rows)
+        labels = np.asarray(y).reshape(len(y), -1)
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
+        self.unknown_rows += int((~known).sum())
+        self.wrong_labels += int((labels[known] != self._labels[ids[known]]).sum())
+        numbers: list[int] = ids.tolist()
+        return numbers
 
 
 class Output:
