@@ -51,7 +51,7 @@ def judge_audit(training: Training, rows: int, seen: AuditBatches) -> Audit:
         if not problems and rows >= FEWEST_ROWS and seen.again == seen.batches[0]:
             problems.append(
                 "a second training on the same data begins with the order of the first: its "
-                "batches were made before it"
+                "batches were made before it, or train() sets the seed"
             )
     part = shown if shown < rows else None
     return Audit(passed=not problems, problems=problems, rows=part)

@@ -380,6 +380,43 @@ def report(
 
 
 @app.command()
+def unfair(
+    experiment: ExperimentArgument,
+    frameworks: FrameworksOption = None,
+    overrides: SetOption = None,
+    small: SmallOption = False,
+    trials: Annotated[int, typer.Option(min=2, help="Of each framework in each race.")] = 5,
+    seeds: Annotated[int, typer.Option(min=2, help="Trainings among which one is lucky.")] = 10,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+) -> None:
+    """Measure what each unfairness of the 2019 study does to the verdict on two frameworks."""
+    from samestep.api import load
+    from samestep.report.live import Live
+    from samestep.report.unfairness import laboratory_view
+    from samestep.unfairness.lab import measure_unfairness
+
+    with Live(_console(True)) as live:
+        laboratory = measure_unfairness(
+            load(experiment, overrides or [], small=small),
+            _split(frameworks) or [],
+            trials=trials,
+            seeds=seeds,
+            threads=threads,
+            timeout=timeout,
+            path=json,
+            on_point=live.on_point,
+            on_proof=live.on_proof,
+            on_progress=live.on_trial,
+            on_curve=live.on_curve,
+        )
+    _console().print(laboratory_view(laboratory))
+    if json is not None:
+        _console().print(f"Saved in {_path_text(json)}", soft_wrap=True)
+
+
+@app.command()
 def selftest(
     frameworks: FrameworksOption = None,
     everything: Annotated[

@@ -37,6 +37,8 @@ class Wanted:
 
 def write_reports(document: Record, saved: Path, wanted: Wanted) -> list[Path]:
     """Write what is wanted of what was saved at `saved`; nothing if one of it cannot be written."""
+    if not isinstance(document, Result | Scaling):
+        raise BadInput("report: this document is for the terminal alone")
     for option, path in wanted.files().items():
         if isinstance(document, Scaling) and option in ("--markdown", "--notebook"):
             raise BadInput(f"{option}: a scaling has none; --html and --png show it")

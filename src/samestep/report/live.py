@@ -53,6 +53,10 @@ class Live:
         """A race at this size begins."""
         self._console.print(f"size  {size:,}")
 
+    def on_point(self, name: str) -> None:
+        """A race for this unfairness begins."""
+        self._console.print(f"race  {visible(name)}", markup=False)
+
     def on_proof(self, name: str, state: str) -> None:
         """A proof starts ("proving") or has its verdict; called from several threads."""
         with self._lock:

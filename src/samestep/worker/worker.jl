@@ -282,11 +282,12 @@ function audit(script, shim, plan, rows, parameters, events)
     tags = zeros(Float64, size(x)[1:end-1]..., rows)
     reshape(tags, :, rows)[1, :] .= (0:rows-1) ./ rows
     data = script.prepare(tags, y)
+    model = shim.set_weights(script.build(), parameters)
     arrived = Arrivals(y, 0, 0)
-    batches = feed(arrived, script, shim, parameters, data, AUDIT_EPOCHS)
+    batches = feed(arrived, script, shim, model, data, AUDIT_EPOCHS)
     # What was shuffled before the training comes in the same order again.
     each_epoch = plan.facts["shuffle"] == "each_epoch"
-    again = each_epoch ? feed(arrived, script, shim, parameters, data, 1)[1] : Vector{Int}[]
+    again = each_epoch ? feed(arrived, script, shim, model, data, 1)[1] : Vector{Int}[]
     say(
         events,
         "audit";
@@ -305,9 +306,8 @@ mutable struct Arrivals
     unknown_rows::Int
 end
 
-# Train a new model, and note the row numbers of each epoch's batches.
-function feed(arrived::Arrivals, script, shim, parameters, data, epochs)
-    model = shim.set_weights(script.build(), parameters)
+# Train the model, and note the row numbers of each epoch's batches.
+function feed(arrived::Arrivals, script, shim, model, data, epochs)
     observed = shim.observe(script, model, data, epochs)
     return [[numbers(arrived, batch...) for batch in epoch] for epoch in observed]
 end

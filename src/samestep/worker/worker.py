@@ -302,11 +302,11 @@ def audit(
     # Row i carries i / N, well inside what float32 tells apart up to 2**23 rows.
     tags.reshape(rows, -1)[:, 0] = np.arange(rows) / rows
     data = script.prepare(tags, y)
+    model = script.build()
+    shim.set_weights(model, weights)
     arrived = Arrivals(y)
 
     def feed(epochs: int) -> list[list[list[int]]]:
-        model = script.build()
-        shim.set_weights(model, weights)
         return [arrived.numbers(epoch) for epoch in shim.observe(script, model, data, epochs)]
 
     batches = feed(AUDIT_EPOCHS)
