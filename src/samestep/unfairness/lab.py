@@ -67,9 +67,10 @@ def measure_unfairness(
         title=experiment.title, frameworks=list(frameworks), fair=fair, accuracy=_accuracy(fair)
     )
     large = fair_rows(experiment) > 10 * TOY_ROWS
+    small = [point for point in POINTS if point.both and not large]
+    laboratory.left_out = [f"{point.name}: the experiment itself has few" for point in small]
     for point in POINTS:
-        if point.both and not large:
-            laboratory.left_out.append(f"{point.name}: the experiment itself has few")
+        if point in small:
             continue
         unfair = fair
         if point.change is not None:
