@@ -9,6 +9,7 @@ from samestep.curves import run_curves
 from samestep.errors import BadInput
 from samestep.experiment import CosineRate, Experiment, Training, load_experiment
 from samestep.launch import TIMEOUT, Settings, choose_settings
+from samestep.locking import sole_writer
 from samestep.plan import Plan, make_plan
 from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
@@ -169,9 +170,10 @@ def _run(
     on_curve: Callable[[Curve, int, int], None] | None,
 ) -> None:
     """Whatever the result lacks: its trials, then its learning curves."""
-    run_race(plan, frameworks, result, settings, path=path, on_progress=on_progress)
-    if result.settings.curve_seeds:
-        run_curves(plan, frameworks, result, settings, path=path, on_curve=on_curve)
+    with sole_writer(path):
+        run_race(plan, frameworks, result, settings, path=path, on_progress=on_progress)
+        if result.settings.curve_seeds:
+            run_curves(plan, frameworks, result, settings, path=path, on_curve=on_curve)
 
 
 def _experiment(

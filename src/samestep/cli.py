@@ -475,10 +475,13 @@ def _split(names: list[str] | None) -> list[str] | None:
 
 
 def _default_path(experiment: str) -> Path:
+    import os
     from datetime import datetime
 
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(experiment).stem)
-    return Path("results") / f"{stem or 'race'}-{datetime.now():%Y%m%d-%H%M%S}.json"
+    # Two races may begin in one second.
+    moment = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
+    return Path("results") / f"{stem or 'race'}-{moment}.json"
 
 
 def _path_text(path: Path) -> str:

@@ -35,6 +35,10 @@ from samestep.threads import thread_warnings
 from samestep.verdict import verdict_of
 
 
+PHASES = ("prepared", "built", "trained")
+"""What a worker says as it goes, after `ready`."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What the race does now: a trial that starts (`trial` is None) or has just ended."""
@@ -194,6 +198,9 @@ def _judge(outcome: Outcome, trial: Trial, epochs: int) -> tuple[TrialOutcome, s
     ended_early = judge_end(outcome)
     if ended_early is not None:
         return ended_early
+    unsaid = [name for name in PHASES if outcome.find(name) is None]
+    if unsaid:
+        return "failed", f"the worker never said that it had {unsaid[0]}; its events are not whole"
     if len(trial.epochs) != epochs:
         return "failed", f"{len(trial.epochs)} epochs were trained, {epochs} were asked for"
     if trial.evaluation is None:
