@@ -53,6 +53,25 @@ def test_a_data_set_with_a_test_part_needs_none(
     assert data.test is None
 
 
+@pytest.mark.parametrize("named", ["../mine.csv", "/etc/passwd", "a/../../b.csv", "\\u0000.csv"])
+def test_a_strangers_data_path_stays_in_its_folder(
+    write_experiment: WriteExperiment, named: str
+) -> None:
+    path = write_experiment(data=f'path = "{named}"\nlabel = "kind"\ntest = 0.3')
+    with pytest.raises(BadInput, match=r"data\.path: .* leads out of the experiment's folder"):
+        load_experiment(str(path))
+    # Who says so on the command line is no stranger.
+    own = load_experiment(str(path), ["data.path=/somewhere/else.csv"])
+    assert own.data.path == "/somewhere/else.csv"
+
+
+def test_a_link_that_leads_out_is_refused(write_experiment: WriteExperiment) -> None:
+    path = write_experiment(data='path = "mine.csv"\nlabel = "kind"\ntest = 0.3')
+    (path.parent / "mine.csv").symlink_to("/etc/hostname")
+    with pytest.raises(BadInput, match="leads out"):
+        load_experiment(str(path))
+
+
 def test_data_path_is_relative_to_the_file(write_experiment: WriteExperiment) -> None:
     path = write_experiment(data='path = "mine.csv"\nlabel = "kind"\ntest = 0.3')
     assert load_experiment(str(path)).data.path == str(path.parent / "mine.csv")

@@ -189,6 +189,8 @@ def coordinate(moments: int, path: Path) -> int:
 
     status = 1
     try:
+        # A second of measuring in each life proves nothing here.
+        api.measure_speed = lambda settings: None
         for module in (racing, curves):
             module.save_at = deadly(module.save_at)
             module.run_worker = deadly(module.run_worker)

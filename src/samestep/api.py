@@ -15,7 +15,7 @@ from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
 from samestep.racing import Progress, run_race, start_result
 from samestep.result import Curve, Result, check_writable, load_result, save_result
-from samestep.resuming import check_same_proofs, check_same_race, plan_again
+from samestep.resuming import check_same_machine, check_same_proofs, check_same_race, plan_again
 from samestep.speed import measure_speed
 
 __all__ = ["Result", "code", "load", "load_result", "prove", "race", "resume", "run_proofs"]
@@ -151,6 +151,8 @@ def resume(
     place = Path(path)
     result = load_result(place)
     check_writable(place)
+    # A file from another machine is refused before anything that it names is read.
+    check_same_machine(result, place)
     chosen = choose_frameworks(list(result.frameworks))
     plan = plan_again(result, place)
     check_same_race(result, plan, chosen, place)

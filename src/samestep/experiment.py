@@ -266,8 +266,11 @@ def load_experiment(name: str, overrides: Sequence[str] = (), *, small: bool = F
         if not isinstance(smaller, dict):
             raise BadInput(f"{path}: small: there is no such table, so there is no quick try of it")
         _merge(document, smaller)
+    named = _data_path(document)
     for override in overrides:
         _apply_override(document, override)
+    if named is not None and named == _data_path(document):
+        _check_inside(named, path)
     return validate_experiment(document, where=str(path), folder=path.parent)
 
 
@@ -281,6 +284,25 @@ def validate_experiment(document: dict[str, Any], where: str, folder: Path) -> E
         return experiment
     data = experiment.data.model_copy(update={"path": str(folder / experiment.data.path)})
     return experiment.model_copy(update={"data": data})
+
+
+def _data_path(document: dict[str, Any]) -> str | None:
+    data = document.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    return path if isinstance(path, str) else None
+
+
+def _check_inside(named: str, path: Path) -> None:
+    """An experiment may come from a stranger: what it reads lies in its own folder."""
+    try:
+        inside = (path.parent / named).resolve().is_relative_to(path.parent.resolve())
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise BadInput(
+            f"{path}: data.path: {named[:200]!r} leads out of the experiment's folder; put the "
+            "data there, or name them yourself with --set data.path=FILE"
+        )
 
 
 def _merge(document: dict[str, Any], changes: dict[str, Any]) -> None:

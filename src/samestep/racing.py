@@ -34,7 +34,6 @@ from samestep.surroundings import Watch
 from samestep.threads import thread_warnings
 from samestep.verdict import verdict_of
 
-
 PHASES = ("prepared", "built", "trained")
 """What a worker says as it goes, after `ready`."""
 

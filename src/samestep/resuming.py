@@ -24,13 +24,17 @@ def plan_again(result: Result, path: Path) -> Plan:
     return plan
 
 
-def check_same_race(
-    result: Result, plan: Plan, frameworks: Sequence[Framework], path: Path
-) -> None:
-    """Raise BadInput if machine, versions or scripts are not those of the trials that are there."""
+def check_same_machine(result: Result, path: Path) -> None:
+    """Raise BadInput if the trials that are there were run on another machine or system."""
     changed = first_difference(result.machine, describe_machine(), (*IDENTITY, *SYSTEM))
     if changed is not None:
         raise BadInput(f"{path}: machine: {changed} here; {AGAIN}")
+
+
+def check_same_race(
+    result: Result, plan: Plan, frameworks: Sequence[Framework], path: Path
+) -> None:
+    """Raise BadInput if versions or scripts are not those of the trials that are there."""
     for framework in frameworks:
         _check_framework(result, plan, framework, path)
 

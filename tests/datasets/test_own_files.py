@@ -149,3 +149,9 @@ def test_bad_npz(tmp_path: Path, arrays: dict[str, np.ndarray], part: str) -> No
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays)
     assert part in problem(data_of(path))
+
+
+def test_a_header_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(b"a,\xa8,kind\n1,2,0\n3,4,1\n")
+    assert "the header is not text in UTF-8" in problem(data_of(path))

@@ -34,7 +34,10 @@ def _read_table(path: Path, label: str) -> tuple[Floats, Labels]:
     import pyarrow as pa
 
     table = _parse_table(path)
-    names: list[str] = table.column_names
+    try:
+        names: list[str] = table.column_names
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: the header is not text in UTF-8; write it as UTF-8") from None
     if table.num_rows == 0 or not names:
         raise BadInput(f"{path}: has no rows; it needs a header and at least two rows")
     if len(set(names)) != len(names):
