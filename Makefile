@@ -5,7 +5,7 @@ TORCH ?= torch==2.13.0
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: install race test check format bench docs clean
+.PHONY: install race test selftest check format bench docs clean
 
 install: $(STAMP)
 
@@ -21,6 +21,9 @@ race: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+selftest: $(STAMP)
+	$(BIN)/python bench/selftest.py $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -154,6 +154,18 @@ def test_lists(tmp_path):
     assert "keras-tensorflow" in shown.stdout
 
 
+def test_a_strangers_framework_is_listed_as_a_program(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "shim.py").write_text("")
+    (folder / "framework.toml").write_text(
+        'language = "python"\nshim = "shim.py"\n[frameworks.mine]\ntitle = "Mine"\n'
+    )
+    shown = run("frameworks", SAMESTEP_PATH=str(tmp_path))
+    assert f"mine is not samestep's own: what lies in {folder} runs code" in shown.stdout
+    assert "numpy is not samestep's own" not in shown.stdout
+
+
 def test_a_julia_that_is_missing_or_broken_is_listed_with_what_to_do(tmp_path):
     silent = tmp_path / "silent"
     silent.write_text("#!/bin/sh\n")

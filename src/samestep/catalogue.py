@@ -125,6 +125,11 @@ class Framework:
         """Where it runs, and what is missing there."""
         return self.entry.place(self.name)
 
+    @property
+    def shipped(self) -> bool:
+        """Whether it is samestep's own, and not a stranger's program."""
+        return self.folder.is_relative_to(Path(__file__).parent)
+
     def refusal(self, experiment: Experiment) -> str | None:
         """Why this framework cannot express the experiment, or None if it can."""
         supports = self.entry.supports

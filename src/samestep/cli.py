@@ -14,6 +14,7 @@ from samestep.errors import BadInput, RunFailed
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from samestep.catalogue import Framework
     from samestep.proof_record import FrameworkProof
     from samestep.result import Result
 
@@ -82,6 +83,9 @@ def frameworks() -> None:
             state = Text(", ".join(f"{package} {version}" for package, version in versions))
         table.add_row(plain(framework.name), plain(framework.title), state)
     _console().print(table)
+    for framework in find_frameworks().values():
+        if not framework.shipped:
+            _console().print(plain(_warning(framework), "yellow"), soft_wrap=True)
 
 
 @app.command()
@@ -94,6 +98,8 @@ def install(
     from samestep.report.table import plain
 
     for framework in [named_framework(name) for name in _split(names) or []]:
+        if not framework.shipped:
+            _console().print(plain(_warning(framework), "yellow"), soft_wrap=True)
         _console().print(plain(install_one(framework)), soft_wrap=True)
 
 
@@ -278,6 +284,13 @@ def race(
         write_reports(result, path, Wanted(html=html))
         console.print(f"Written: {_path_text(html)}", soft_wrap=True)
     raise typer.Exit(_status(result))
+
+
+def _warning(framework: "Framework") -> str:
+    return (
+        f"{framework.name} is not samestep's own: what lies in {framework.folder} runs code in "
+        "every proof and race"
+    )
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:

@@ -1,0 +1,205 @@
+"""What the promises rest on, counted: `make selftest`.
+
+Every cheat in every framework that is here; honest scripts of random experiments, none of which
+may be accused; faults that are injected into real races (the tests of faults); and damaged files.
+Prints a line for each, and what was not as it should be.
+"""
+
+import argparse
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samestep.catalogue import Framework, find_frameworks
+from samestep.experiment import Experiment
+from samestep.plan import make_plan
+from samestep.proof import prove
+from samestep.proof_record import PROVED
+from samestep.report.selftest import finding_line
+from samestep.selftest import Finding, all_cases, run_cases
+
+ROOT = Path(__file__).parent.parent
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu")
+OPTIMIZERS: tuple[dict[str, Any], ...] = (
+    {"name": "sgd", "learning_rate": 0.1},
+    {"name": "momentum", "learning_rate": 0.05, "momentum": 0.9},
+    {"name": "adam", "learning_rate": 1e-2, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-8},
+    {"name": "rmsprop", "learning_rate": 1e-3, "decay": 0.9, "epsilon": 1e-7},
+    {
+        "name": "adamw",
+        **{"learning_rate": 1e-2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+        "weight_decay": 0.01,
+    },
+)
+FAULTS = ("tests/test_faults.py", "tests/test_launch.py", "tests/test_julia_worker.py")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table, and what was wrong."""
+
+    what: str
+    found: str
+    wrong: list[str]
+
+
+def random_experiment(generator: random.Random, number: int) -> Experiment:
+    """Layers, optimizer, schedule, batches and order drawn at random, on the small digits."""
+    layers: list[dict[str, Any]] = []
+    if generator.random() < 0.5:
+        for _ in range(generator.randint(1, 2)):
+            layers.append(
+                {
+                    "layer": "conv2d",
+                    "filters": generator.randint(2, 5),
+                    "kernel": generator.choice((2, 3, [3, 2])),
+                    "stride": generator.choice((1, 1, 2)),
+                    "padding": generator.choice(("valid", "same")),
+                    "activation": generator.choice(ACTIVATIONS),
+                }
+            )
+        if generator.random() < 0.5:
+            kind = generator.choice(("max_pool2d", "avg_pool2d"))
+            layers.append({"layer": kind, "size": 2, "stride": 1})
+    layers.append({"layer": "flatten"})
+    for _ in range(generator.randint(0, 2)):
+        layers.append(
+            {
+                "layer": "dense",
+                "units": generator.randint(5, 20),
+                "activation": generator.choice(ACTIVATIONS),
+            }
+        )
+        if generator.random() < 0.3:
+            layers.append({"layer": "batch_norm", "epsilon": 1e-3, "momentum": 0.9})
+        elif generator.random() < 0.3:
+            layers.append({"layer": "layer_norm", "epsilon": 1e-5})
+        if generator.random() < 0.2:
+            layers.append({"layer": "dropout", "rate": 0.2})
+    layers.append({"layer": "dense", "units": 10})
+    schedules: tuple[dict[str, Any], ...] = (
+        {"name": "constant"},
+        {"name": "step", "every": 2, "factor": 0.5},
+        {"name": "cosine", "final": 1e-4},
+    )
+    return Experiment.model_validate(
+        {
+            "title": f"Random {number}",
+            "data": {
+                "name": "digits",
+                "test": 0.2,
+                "standardize": True,
+                "rows": generator.randint(60, 300),
+                "test_rows": 50,
+            },
+            "model": layers,
+            "training": {
+                "loss": "cross_entropy",
+                "optimizer": generator.choice(OPTIMIZERS),
+                "learning_rate_schedule": generator.choice(schedules),
+                "batch_size": generator.choice((7, 16, 32)),
+                "epochs": 4,
+                "shuffle": generator.choice(("each_epoch", "each_epoch", "once", "never")),
+                "last_batch": generator.choice(("keep", "drop")),
+                "precision": generator.choice(("float32", "float64")),
+                "seed": number,
+            },
+        }
+    )
+
+
+def cheats() -> Iterator[Line]:
+    findings = run_cases(all_cases(), lambda finding: print(finding_line(finding), flush=True))
+    planted = [finding for finding in findings if finding.cheat]
+    missed = [finding for finding in planted if not finding.caught]
+    yield Line(
+        "cheats caught / planted",
+        f"{len(planted) - len(missed)} / {len(planted)}",
+        [describe(finding) for finding in missed],
+    )
+    honest = [finding for finding in findings if not finding.cheat]
+    accused = [finding for finding in honest if not finding.caught]
+    yield Line(
+        "honest scripts accused / proved, where cheats are planted",
+        f"{len(accused)} / {len(honest)}",
+        [describe(finding) for finding in accused],
+    )
+
+
+def describe(finding: Finding) -> str:
+    return (
+        f"{finding.framework}: {finding.cheat or 'as it is'}: {finding.found}, "
+        f"not {finding.expected}: {finding.detail}"
+    )
+
+
+def accusations(experiments: int, each: int) -> Line:
+    generator = random.Random(0)
+    here = [f for f in find_frameworks().values() if f.place.problem() is None]
+    honest, accused, unsupported = 0, [], 0
+    for number in range(experiments):
+        plan = make_plan(random_experiment(generator, number))
+        for framework in chosen(here, each, generator):
+            proof = prove(plan, framework)
+            if proof.verdict == "unsupported":
+                unsupported += 1
+                continue
+            honest += 1
+            if proof.verdict not in PROVED:
+                why = proof.departs or proof.message
+                accused.append(f"{framework.name}: random {number}: {proof.verdict}: {why}")
+        print(f"random {number + 1} of {experiments}: {len(accused)} accused", flush=True)
+    what = f"honest scripts accused / proved, {experiments} random experiments"
+    return Line(what, f"{len(accused)} / {honest}", accused)
+
+
+def chosen(here: list[Framework], each: int, generator: random.Random) -> list[Framework]:
+    return generator.sample(here, min(each, len(here)))
+
+
+def faults() -> Line:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FAULTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", done.stdout)}
+    wrong = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    injected = sum(counts.values())
+    return Line("faults survived / injected", f"{counts.get('passed', 0)} / {injected}", wrong)
+
+
+def fuzz(inputs: int) -> Line:
+    command = [sys.executable, "bench/fuzz.py", "--inputs", str(inputs)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout, flush=True)
+    found = re.search(r"inputs: ([\d,]+); tracebacks and other offences: (\d+)", done.stdout)
+    if found is None:
+        return Line("tracebacks / damaged files", "the fuzzer itself broke", [done.stderr[-300:]])
+    offences = done.stdout.split(found[0])[1].splitlines()[1:]
+    return Line("tracebacks / damaged files", f"{found[2]} / {found[1]}", offences)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiments", type=int, default=100, help="random ones")
+    parser.add_argument("--each", type=int, default=2, help="frameworks that each is proved in")
+    parser.add_argument("--inputs", type=int, default=100_000, help="damaged files")
+    options = parser.parse_args()
+    lines = [
+        *cheats(),
+        accusations(options.experiments, options.each),
+        faults(),
+        fuzz(options.inputs),
+    ]
+    for line in lines:
+        print(f"{line.what:58} {line.found}")
+        for wrong in line.wrong:
+            print(f"  {wrong}")
+    sys.exit(any(line.wrong for line in lines))
+
+
+if __name__ == "__main__":
+    main()
