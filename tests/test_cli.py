@@ -158,6 +158,7 @@ def test_a_strangers_framework_is_listed_as_a_program(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "shim.py").write_text("")
+    (folder / "script.py.j2").write_text("")
     (folder / "framework.toml").write_text(
         'language = "python"\nshim = "shim.py"\n[frameworks.mine]\ntitle = "Mine"\n'
     )
