@@ -13,7 +13,7 @@ from hypothesis import settings
 from samestep.environments.julia import JuliaEnvironment
 from samestep.errors import BadInput
 
-pytest_plugins = ["data_places"]
+pytest_plugins = ["data_places", "reported"]
 
 # The machine may be busy; how long a case takes says nothing here.
 settings.register_profile("patient", deadline=None)

@@ -103,9 +103,8 @@ def test_a_race_with_curves_saves_and_shows_them(tmp_path: Path) -> None:
 
 
 def test_trials_may_take_fewer_epochs_than_the_curves_and_the_table_says_so() -> None:
-    result = api.race(
-        "iris-mlp", ["numpy"], ["training.epochs=4"], trials=1, epochs=2, curve_seeds=1
-    )
+    chosen = {"trials": 1, "epochs": 2, "curve_seeds": 1, "repeats": False}
+    result = api.race("iris-mlp", ["numpy"], ["training.epochs=4"], **chosen)
     assert [len(trial.epochs) for trial in result.trials] == [2]
     assert result.trials[0].outcome == "done", result.trials[0].message
     assert [len(curve.points) for curve in result.curves] == [4]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HOSTILE
+from reported import HOSTILE
 
 from samestep.report.files import Wanted, write_reports
 from samestep.result import Result

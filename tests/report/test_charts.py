@@ -1,7 +1,7 @@
 """The charts: what is drawn is what was measured, and no more than a mark each."""
 
 import pytest
-from conftest import race_of
+from reported import race_of
 
 from samestep.errors import BadInput
 from samestep.report.charts import PICTURES, chart, fitted_charts

@@ -3,7 +3,7 @@
 import shlex
 
 import pytest
-from conftest import race_of
+from reported import race_of
 
 from samestep import api
 from samestep.experiment import shipped_experiments

@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from conftest import HOSTILE
+from reported import HOSTILE
 
 from samestep.report.html import race_page
 from samestep.result import Result

@@ -1,7 +1,7 @@
 """Markdown for an issue tracker, rendered as a tracker would."""
 
 import pytest
-from conftest import HOSTILE
+from reported import HOSTILE
 
 from samestep.report.markdown import markdown_report, safe
 from samestep.result import Result

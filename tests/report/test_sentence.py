@@ -1,6 +1,6 @@
 """The verdict in a sentence: who wins, who ties, who is missing."""
 
-from conftest import race_of
+from reported import race_of
 
 from samestep.report.sentence import verdict_sentence
 from samestep.result import Result
