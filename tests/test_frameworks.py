@@ -104,13 +104,19 @@ CONTRACT = [
 ]
 
 
-# It is torch's script but for one line, and compiles for half a minute each time.
-COMPILED = ("sgd", "norms", "dropout")
+# These have another framework's script but for a line or two. torch-compile, besides, compiles for
+# half a minute each time; of Keras's, each backend computes every layer in its own way.
+LAYERS = tuple(path.stem for path in sorted(FOLDER.glob("*.toml")))
+ALIKE = {
+    "torch-compile": ("norms", "dropout"),
+    "keras-jax": ("adam", *LAYERS),
+    "keras-torch": ("adam", *LAYERS),
+}
 
 PAIRS = [
     pytest.param(name, experiment, marks=marks_of(name), id=f"{name}-{experiment}")
     for name in SHIPPED
-    for experiment in (COMPILED if name == "torch-compile" else EXPERIMENTS)
+    for experiment in ALIKE.get(name, EXPERIMENTS)
 ]
 
 
