@@ -444,7 +444,9 @@ def selftest(
     errors = _console(True)
     findings = run_cases(cases, lambda finding: errors.print(finding_line(finding)))
     _console().print(selftest_view(findings))
-    raise typer.Exit(OK if findings and all(finding.caught for finding in findings) else NO)
+    if not findings or not all(finding.caught for finding in findings):
+        raise typer.Exit(NO)
+    raise typer.Exit(FAILED if any(finding.found == "failed" for finding in findings) else OK)
 
 
 @app.command()

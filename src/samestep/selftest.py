@@ -14,7 +14,7 @@ from samestep.experiment import load_experiment
 from samestep.launch import choose_settings, run_worker
 from samestep.plan import Plan, make_plan
 from samestep.proof import prove
-from samestep.proof_record import PROVED, FrameworkProof
+from samestep.proof_record import FrameworkProof
 from samestep.racing import write_raced
 from samestep.side_by_side import side_by_side
 from samestep.threads import thread_warnings
@@ -93,8 +93,8 @@ def run_case(case: Case, stop: Event | None = None) -> Finding:
     plan = make_plan(load_experiment(str(base_file(case.base)), overrides))
     if case.cheat is None or case.planting is None:
         proof = prove(plan, case.framework, cache=False, stop=stop)
-        accused = proof.verdict not in (*PROVED, "unsupported")
-        return Finding(case.framework.name, None, "proved", proof.verdict, not accused)
+        name, verdict = case.framework.name, proof.verdict
+        return Finding(name, None, "proved", verdict, verdict != "different", _detail(proof))
     cheating = cheat_in(case.framework, case.planting, plan)
     name, expected = case.cheat.name, case.planting.caught_by
     if expected == "threads":

@@ -14,6 +14,8 @@ def finding_line(finding: Finding) -> Text:
     """One planting, or one honest framework, as soon as it is judged."""
     what = finding.cheat or "as it is"
     mark, style = ("caught" if finding.cheat else "proved", "green")
+    if finding.cheat is None and finding.found in ("failed", "unsupported"):
+        mark, style = finding.found, "yellow"
     if not finding.caught:
         mark, style = ("NOT CAUGHT" if finding.cheat else "ACCUSED", "red")
     return Text.assemble((f"{mark:10}", style), f"  {finding.framework:17} {what}")
@@ -39,7 +41,9 @@ def selftest_view(findings: Sequence[Finding]) -> Group:
         Text(f"cheats caught: {caught} of {len(planted)}"),
         Text(f"honest scripts accused: {len(accused)} of {len(honest)}"),
     ]
+    failed = [finding for finding in honest if finding.found == "failed"]
     lines += [
-        Text(f"{one.framework}: {one.found}: {visible(one.detail)}", "red") for one in accused
+        Text(f"{one.framework}: {one.found}: {visible(one.detail)}", "red")
+        for one in (*accused, *failed)
     ]
     return Group(table, Text(), *lines)
