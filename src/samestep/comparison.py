@@ -106,7 +106,7 @@ def _accuracy_change(old: Result, new: Result, name: str, alpha: float) -> Inter
 
 
 def _curve_accuracies(result: Result, name: str) -> list[float]:
-    curves = [c for c in result.curves if c.framework == name and c.outcome == "done"]
+    curves = result.finished_curves().get(name, [])
     return [curve.points[-1].test_accuracy for curve in curves]
 
 
@@ -115,7 +115,7 @@ def _trial_accuracies(result: Result, name: str) -> list[float]:
 
 
 def _done(result: Result, name: str) -> list[Trial]:
-    return [trial for trial in result.trials_of(name) if trial.outcome == "done"]
+    return result.finished_trials(name)
 
 
 def _failures(result: Result, name: str) -> int:

@@ -79,3 +79,7 @@ class FrameworkProof(Record):
     message: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     key: str = ""
+
+    def judged_rungs(self) -> dict[RungName, Rung]:
+        """The rungs that the verdict rests on: with the causes switched on, where there are any."""
+        return {rung.name: rung for rung in (*self.rungs, *self.rungs_with_causes)}

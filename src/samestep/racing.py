@@ -79,8 +79,9 @@ def run_race(
                 place, total = due[0], len(result.trials) + len(due)
                 name = place.framework
                 tell(Progress(name, place.block, len(result.trials), total, None))
-                job = by_name[name], plan, scripts[name], settings, epochs
-                trial, outcome = _run_trial(place, *job)
+                trial, outcome = _run_trial(
+                    place, by_name[name], plan, scripts[name], settings, epochs
+                )
                 result.trials.append(trial)
                 _note_worker(result.frameworks[name], outcome, settings)
                 save_at(result, path)

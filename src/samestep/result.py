@@ -232,6 +232,18 @@ class Result(Record):
         """One framework's trials, in the order of their blocks."""
         return [trial for trial in self.trials if trial.framework == framework]
 
+    def finished_trials(self, framework: str) -> list[Trial]:
+        """Those of them that ended well."""
+        return [trial for trial in self.trials_of(framework) if trial.outcome == "done"]
+
+    def finished_curves(self) -> dict[str, list[Curve]]:
+        """The curves that ended well, by framework."""
+        finished: dict[str, list[Curve]] = {}
+        for curve in self.curves:
+            if curve.outcome == "done":
+                finished.setdefault(curve.framework, []).append(curve)
+        return finished
+
 
 def save_result(result: Result, path: Path) -> None:
     """Write beside the place and rename: the file is always a whole result, old or new."""

@@ -198,17 +198,8 @@ def _words(text: str) -> list[str]:
 @cache
 def julia_version(program: tuple[str, ...]) -> str | None:
     """What a Julia says of itself, such as 1.10.8; None if it says nothing of the kind."""
-    try:
-        done = subprocess.run(
-            [*program, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=VERSION_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = re.search(r"julia version (\d+\.\d+\.\d+\S*)", done.stdout)
+    done = _ask(program, "--version")
+    match = done and re.search(r"julia version (\d+\.\d+\.\d+\S*)", done.stdout)
     return match.group(1) if match else None
 
 
@@ -219,36 +210,34 @@ def julia_crashes(program: tuple[str, ...]) -> bool:
     It does where its libunwind is not the one that it was built for: Debian 11's Julia on
     Debian 12 starts, and dies at the first one.
     """
-    try:
-        done = subprocess.run(
-            [*program, "--startup-file=no", "-e", "try; [1][rand(2:3)]; catch; end"],
-            capture_output=True,
-            timeout=VERSION_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode < 0
+    done = _ask(program, "--startup-file=no", "-e", "try; [1][rand(2:3)]; catch; end")
+    return done is not None and done.returncode < 0
 
 
 @cache
 def julia_folders(program: tuple[str, ...]) -> list[Path]:
     """Where a Julia and what it loads lie; none if it does not say."""
     code = "println(dirname(Sys.BINDIR)); foreach(println, DEPOT_PATH)"
+    done = _ask(program, "--startup-file=no", "-e", code)
+    prefix, *depots = (done.stdout.splitlines() if done else []) or [""]
+    parts = [Path(prefix) / "lib"] if prefix else []
+    parts += [Path(d) / part for d in depots for part in ("packages", "artifacts", "compiled")]
+    return [part for part in parts if part.is_dir()]
+
+
+def _ask(program: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str] | None:
+    """What a Julia answers; None if it cannot be started or takes too long."""
     try:
-        done = subprocess.run(
-            [*program, "--startup-file=no", "-e", code],
+        return subprocess.run(
+            [*program, *words],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=VERSION_SECONDS,
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    prefix, *depots = done.stdout.splitlines() or [""]
-    parts = [Path(prefix) / "lib"] if prefix else []
-    parts += [Path(d) / part for d in depots for part in ("packages", "artifacts", "compiled")]
-    return [part for part in parts if part.is_dir()]
+        return None
 
 
 def _variable(environment: JuliaEnvironment, what: str) -> str:

@@ -13,8 +13,9 @@ import altair as alt
 
 from samestep.errors import BadInput
 from samestep.proof_record import FrameworkProof
+from samestep.report.measures import median_of
 from samestep.report.progress import common_accuracy, progress_of, times_to
-from samestep.result import Result, Trial
+from samestep.result import Result
 
 Rows = list[dict[str, Any]]
 Drawn: TypeAlias = alt.Chart | alt.LayerChart
@@ -80,7 +81,7 @@ def _ratios(result: Result) -> Drawn | None:
     ]
     if not rows:
         return None
-    base = _base(rows)
+    base = filtered(rows)
     title, scale = "times as long as the fastest", alt.Scale(type="log", nice=False)
     x = alt.X("times:Q", title=title, scale=scale)
     drawn = alt.layer(
@@ -98,7 +99,7 @@ def _ratios(result: Result) -> Drawn | None:
 def _trials(result: Result) -> Drawn | None:
     rows = []
     for row in result.verdict:
-        times = [t.seconds.steady_epoch for t in _done(result, row.framework)]
+        times = [t.seconds.steady_epoch for t in result.finished_trials(row.framework)]
         known = sorted(time for time in times if time is not None)
         if not known:
             continue
@@ -114,7 +115,7 @@ def _trials(result: Result) -> Drawn | None:
         )
     if not rows:
         return None
-    base = _base(rows)
+    base = filtered(rows)
     y = _names(rows)
     scale = alt.Scale(type="log")
     tips = _tips(
@@ -141,13 +142,13 @@ def _trials(result: Result) -> Drawn | None:
 def _phases(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
-        trials = _done(result, row.framework)
+        trials = result.finished_trials(row.framework)
         epochs = median(len(trial.epochs) for trial in trials)
         parts = {
-            "import": _median(trials, lambda t: t.seconds.import_),
-            "prepare": _median(trials, lambda t: t.seconds.prepare),
-            "build": _median(trials, lambda t: t.seconds.build),
-            "first epoch": _median(trials, lambda t: t.seconds.first_epoch),
+            "import": median_of(trials, lambda t: t.seconds.import_),
+            "prepare": median_of(trials, lambda t: t.seconds.prepare),
+            "build": median_of(trials, lambda t: t.seconds.build),
+            "first epoch": median_of(trials, lambda t: t.seconds.first_epoch),
             "other epochs": row.epoch_seconds.median * (epochs - 1),
         }
         rows += [
@@ -157,12 +158,12 @@ def _phases(result: Result) -> Drawn | None:
     if not rows:
         return None
     drawn = (
-        _base(rows)
+        filtered(rows)
         .mark_bar()
         .encode(
             x=alt.X("seconds:Q", title="seconds of a trial", stack=True),
             y=_names(rows),
-            color=alt.Color("phase:N", sort=list(PHASES), title=None, legend=_below()),
+            color=alt.Color("phase:N", sort=list(PHASES), title=None, legend=legend_below()),
             order="n:Q",
             tooltip=_tips(rows, "framework", "phase", "seconds"),
         )
@@ -171,23 +172,12 @@ def _phases(result: Result) -> Drawn | None:
 
 
 def _memory(result: Result) -> Drawn | None:
-    rows = [
-        {"framework": row.framework, "MiB": peak / 2**20}
-        for row in result.verdict
-        if (peak := _median(_done(result, row.framework), lambda t: t.peak_bytes)) is not None
-    ]
-    if not rows:
-        return None
-    drawn = (
-        _base(rows)
-        .mark_bar()
-        .encode(
-            x=alt.X("MiB:Q", title="peak memory of the process, MiB"),
-            y=_names(rows),
-            tooltip=_tips(rows, "framework", "MiB"),
-        )
-    )
-    return _high(drawn, rows)
+    rows: Rows = []
+    for row in result.verdict:
+        peak = median_of(result.finished_trials(row.framework), lambda t: t.peak_bytes)
+        if peak is not None:
+            rows.append({"framework": row.framework, "MiB": peak / 2**20})
+    return _bars(rows, "MiB", "peak memory of the process, MiB")
 
 
 def _accuracy_by_epoch(result: Result) -> Drawn | None:
@@ -209,7 +199,7 @@ def _accuracy_by_seconds(result: Result) -> Drawn | None:
 def _training_loss(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
-        trials = _done(result, row.framework)
+        trials = result.finished_trials(row.framework)
         for epoch, points in enumerate(zip(*(t.epochs for t in trials), strict=False), start=1):
             losses = [point.loss for point in points]
             rows.append(
@@ -232,18 +222,7 @@ def _time_to_accuracy(result: Result) -> Drawn | None:
     times = times_to(accuracy, stages)
     order = sorted(times, key=lambda name: times[name])
     rows = [{"framework": name, "seconds": times[name]} for name in order]
-    if not rows:
-        return None
-    drawn = (
-        _base(rows)
-        .mark_bar()
-        .encode(
-            x=alt.X("seconds:Q", title=f"seconds to a mean test accuracy of {accuracy:.3f}"),
-            y=_names(rows),
-            tooltip=_tips(rows, "framework", "seconds"),
-        )
-    )
-    return _high(drawn, rows)
+    return _bars(rows, "seconds", f"seconds to a mean test accuracy of {accuracy:.3f}")
 
 
 def _proof(result: Result) -> Drawn | None:
@@ -256,11 +235,11 @@ def _proof(result: Result) -> Drawn | None:
             "passed": "yes" if passed else "no",
         }
         for name, proof in result.proof.items()
-        for rung, (error, passed) in judged_rungs(proof).items()
+        for rung, (error, passed) in shown_rungs(proof).items()
     ]
     if not rows:
         return None
-    base = _base(rows)
+    base = filtered(rows)
     rungs = list(dict.fromkeys(row["rung"] for row in rows))
     x = alt.X("rung:N", sort=rungs, title=None, axis=alt.Axis(orient="top", labelAngle=0))
     colors = alt.Scale(
@@ -278,19 +257,19 @@ def _proof(result: Result) -> Drawn | None:
     return _high(drawn, rows)
 
 
-def judged_rungs(proof: FrameworkProof) -> dict[str, tuple[float, bool]]:
+def shown_rungs(proof: FrameworkProof) -> dict[str, tuple[float, bool]]:
     """Each rung's error and whether it passed; with the causes on, where the verdict rests there.
 
     An error that is not finite is shown as 1: all of the number is wrong.
     """
-    rungs = {rung.name: rung for rung in (*proof.rungs, *proof.rungs_with_causes)}
     return {
         name: (min(rung.error, 1.0) if rung.error == rung.error else 1.0, rung.passed)
-        for name, rung in rungs.items()
+        for name, rung in proof.judged_rungs().items()
     }
 
 
-def _base(rows: Rows) -> alt.Chart:
+def filtered(rows: Rows) -> alt.Chart:
+    """The rows of the frameworks that a reader has not switched off."""
     hidden = alt.param(name=HIDDEN, value=[])
     return (
         alt.Chart(alt.Data(values=rows))
@@ -299,17 +278,33 @@ def _base(rows: Rows) -> alt.Chart:
     )
 
 
+def _bars(rows: Rows, field: str, title: str) -> Drawn | None:
+    """A bar for each framework."""
+    if not rows:
+        return None
+    drawn = (
+        filtered(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X(f"{field}:Q", title=title),
+            y=_names(rows),
+            tooltip=_tips(rows, "framework", field),
+        )
+    )
+    return _high(drawn, rows)
+
+
 def _band(
     rows: Rows, x: str, y: str, x_title: str, y_title: str, *, logarithmic: bool = False
 ) -> Drawn | None:
     """A line for each framework, in a band from its lowest seed to its highest."""
     if not rows:
         return None
-    base = _base(rows)
+    base = filtered(rows)
     scale = alt.Scale(type="log") if logarithmic else alt.Scale()
     axis = alt.X(f"{x}:Q", title=x_title, scale=scale)
     color = alt.Color(
-        "framework:N", sort=_order(rows), legend=_below(), scale=alt.Scale(scheme="tableau20")
+        "framework:N", sort=_order(rows), legend=legend_below(), scale=alt.Scale(scheme="tableau20")
     )
     values = alt.Y(f"least_{y}:Q", title=y_title, scale=alt.Scale(zero=False))
     band = base.mark_area(opacity=0.15).encode(x=axis, y=values, y2=f"most_{y}:Q", color=color)
@@ -331,7 +326,8 @@ def _order(rows: Rows) -> list[str]:
     return list(dict.fromkeys(row["framework"] for row in rows))
 
 
-def _below() -> alt.Legend:
+def legend_below() -> alt.Legend:
+    """In as many lines as the frameworks take."""
     return alt.Legend(orient="bottom", columns=4, title=None, symbolOpacity=1)
 
 
@@ -342,15 +338,6 @@ def _tips(rows: Rows, *names: str) -> list[alt.Tooltip]:
         else alt.Tooltip(name, type="quantitative", format=",.3~r")
         for name in names
     ]
-
-
-def _done(result: Result, framework: str) -> list[Trial]:
-    return [trial for trial in result.trials_of(framework) if trial.outcome == "done"]
-
-
-def _median(trials: list[Trial], get: Callable[[Trial], float | None]) -> float | None:
-    values = [value for trial in trials if (value := get(trial)) is not None]
-    return median(values) if values else None
 
 
 PICTURES: Mapping[str, Picture] = {

@@ -38,10 +38,7 @@ def curves_view(result: Result) -> Table:
 
 def curve_rows(result: Result) -> list[tuple[str, ...]]:
     """A line for each framework, under `CURVE_HEADERS`, from the most accurate on."""
-    finished: dict[str, list[Curve]] = {}
-    for curve in result.curves:
-        if curve.outcome == "done":
-            finished.setdefault(curve.framework, []).append(curve)
+    finished = result.finished_curves()
     order = sorted(finished, key=lambda name: -fmean(map(_accuracy, finished[name])))
     by_seed = {
         name: {curve.seed: _accuracy(curve) for curve in finished[name] if _accuracy(curve) > 0}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from samestep.proof_record import FrameworkProof, Rung
-from samestep.report.charts import judged_rungs
+from samestep.report.charts import shown_rungs
 from samestep.report.notes import proof_reason
 from samestep.report.table import RUNGS
 from samestep.result import Result
@@ -43,7 +43,7 @@ def ladder_of(result: Result) -> list[Line]:
 
 
 def _cells(number: int, proof: FrameworkProof) -> list[Cell]:
-    judged = judged_rungs(proof)
+    judged = shown_rungs(proof)
     plain = {rung.name: rung for rung in proof.rungs}
     caused = {rung.name: rung for rung in proof.rungs_with_causes}
     cells = []

@@ -10,11 +10,9 @@ from samestep.report.measures import ranking_of
 from samestep.report.method import method
 from samestep.report.notes import notes_of
 from samestep.report.sentence import question, verdict_sentence
-from samestep.report.table import RUNGS
+from samestep.report.table import PLACES, RUNGS
 from samestep.report.text import visible
 from samestep.result import Result
-
-PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
 
 
 def markdown_report(result: Result) -> str:
@@ -77,7 +75,7 @@ def _ranking(result: Result) -> Iterator[str]:
 def _proofs(result: Result) -> Iterator[str]:
     rows = []
     for name, proof in result.proof.items():
-        rungs = {rung.name: rung for rung in (*proof.rungs, *proof.rungs_with_causes)}
+        rungs = proof.judged_rungs()
         errors = [f"{rungs[rung].error:.0e}" if rung in rungs else "-" for rung in RUNGS]
         rows.append((name, proof.verdict, *errors))
     yield from _table(("framework", "verdict", *RUNGS), rows, 2)

@@ -49,12 +49,12 @@ def ranking_of(result: Result) -> list[Ranked]:
 
 def _measures(result: Result, row: Row) -> dict[str, str]:
     """What else was measured, by the header of its column."""
-    trials = [trial for trial in result.trials_of(row.framework) if trial.outcome == "done"]
+    trials = result.finished_trials(row.framework)
     installed = result.frameworks[row.framework].install_bytes
 
     def over_trials(get: Get, show: Show = number_text) -> str:
-        values = [value for value in map(get, trials) if value is not None]
-        return show(median(values)) if values else NONE
+        value = median_of(trials, get)
+        return NONE if value is None else show(value)
 
     return {
         "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
@@ -80,6 +80,12 @@ def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
         return NONE
     reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
     return number_text(100 * reached)
+
+
+def median_of(trials: Sequence[Trial], get: Get) -> float | None:
+    """Over the trials that tell; None if none does."""
+    values = [value for value in map(get, trials) if value is not None]
+    return float(median(values)) if values else None
 
 
 def milliseconds(seconds: float) -> str:

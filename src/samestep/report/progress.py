@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
-from statistics import fmean, median
+from statistics import fmean
 
-from samestep.result import Curve, Result, Trial
+from samestep.report.measures import median_of
+from samestep.result import Result, Trial
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,8 @@ class Stage:
 def progress_of(result: Result) -> list[Stage]:
     """Every framework's finished curves, epoch by epoch."""
     stages: list[Stage] = []
-    finished: dict[str, list[Curve]] = {}
-    for curve in result.curves:
-        if curve.outcome == "done":
-            finished.setdefault(curve.framework, []).append(curve)
-    for name, curves in finished.items():
-        pace = pace_of([trial for trial in result.trials_of(name) if trial.outcome == "done"])
+    for name, curves in result.finished_curves().items():
+        pace = pace_of(result.finished_trials(name))
         for epoch, points in enumerate(zip(*(c.points for c in curves), strict=False), start=1):
             accuracies = [point.test_accuracy for point in points]
             losses = [point.test_loss for point in points]
@@ -55,9 +52,9 @@ def progress_of(result: Result) -> list[Stage]:
 def pace_of(trials: Sequence[Trial]) -> tuple[float, float] | None:
     """Median seconds from a process's start to its first epoch's end, and of a steady epoch."""
     warm = [trial for trial in trials if not trial.cold] or trials
-    starts = [trial.seconds.start for trial in warm if trial.seconds.start is not None]
-    epochs = [t.seconds.steady_epoch for t in trials if t.seconds.steady_epoch is not None]
-    return (median(starts), median(epochs)) if starts and epochs else None
+    start = median_of(warm, lambda trial: trial.seconds.start)
+    epoch = median_of(trials, lambda trial: trial.seconds.steady_epoch)
+    return None if start is None or epoch is None else (start, epoch)
 
 
 def common_accuracy(stages: Sequence[Stage]) -> float | None:

@@ -4,7 +4,7 @@ from statistics import median
 
 import altair as alt
 
-from samestep.report.charts import HIDDEN, WIDTH, Drawn, Picture
+from samestep.report.charts import WIDTH, Drawn, Picture, filtered, legend_below
 from samestep.report.scaling import crossings_of, size_at
 from samestep.scaling.fit import fit
 from samestep.scaling.record import Scaling
@@ -47,27 +47,17 @@ def scaling_chart(scaling: Scaling) -> Drawn:
     color = alt.Color(
         "framework:N",
         scale=alt.Scale(scheme="tableau20"),
-        legend=alt.Legend(orient="bottom", columns=4, title=None),
+        legend=legend_below(),
     )
-    return (
-        alt.layer(
-            _base(lines).mark_line().encode(x=x, y=y, color=color),
-            _base(measured)
-            .mark_point(filled=True, size=50)
-            .encode(x=x, y=y, color=color, tooltip=["framework:N", "size:Q", "ms:Q"]),
-            _base(crossings)
-            .mark_rule(strokeDash=[4, 4])
-            .encode(x=x, tooltip=["pair:N", alt.Tooltip("size:Q", format=",.3~r")]),
-        )
-        .add_params(alt.param(name=HIDDEN, value=[]))
-        .properties(height=360, width=WIDTH)
-    )
-
-
-def _base(rows: list[dict[str, object]]) -> alt.Chart:
-    return alt.Chart(alt.Data(values=rows)).transform_filter(
-        f"indexof({HIDDEN}, datum.framework) < 0"
-    )
+    return alt.layer(
+        filtered(lines).mark_line().encode(x=x, y=y, color=color),
+        filtered(measured)
+        .mark_point(filled=True, size=50)
+        .encode(x=x, y=y, color=color, tooltip=["framework:N", "size:Q", "ms:Q"]),
+        filtered(crossings)
+        .mark_rule(strokeDash=[4, 4])
+        .encode(x=x, tooltip=["pair:N", alt.Tooltip("size:Q", format=",.3~r")]),
+    ).properties(height=360, width=WIDTH)
 
 
 SCALING_PICTURE = Picture(

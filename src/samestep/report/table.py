@@ -143,7 +143,7 @@ def proof_view(proofs: Mapping[str, FrameworkProof]) -> Table:
         table.add_column(rung, justify="right", no_wrap=True)
     table.add_column("audit", no_wrap=True)
     for name, proof in proofs.items():
-        rungs = {rung.name: rung for rung in (*proof.rungs, *proof.rungs_with_causes)}
+        rungs = proof.judged_rungs()
         audit = "-" if proof.audit is None else ("passed" if proof.audit.passed else "failed")
         table.add_row(
             plain(name),

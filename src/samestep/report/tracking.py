@@ -1,17 +1,18 @@
 """A race in an MLflow store: a run for it, and below it one for each framework."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from samestep.errors import BadInput
 from samestep.report.command import repeating_command
 from samestep.report.html import race_page
-from samestep.report.progress import progress_of
+from samestep.report.measures import median_of
+from samestep.report.progress import Stage, progress_of
 from samestep.report.sentence import verdict_sentence
-from samestep.result import Result, Trial
+from samestep.result import Result
 
 LONGEST = 5000
 """Characters that a tag of MLflow may have."""
@@ -41,8 +42,10 @@ def log_race(result: Result, uri: str, file_name: str) -> str:
         client.log_batch(race.info.run_id, tags=[RunTag(k, v[:LONGEST]) for k, v in tags.items()])
         client.log_text(race.info.run_id, race_page(result, file_name), "report.html")
         client.log_text(race.info.run_id, result.model_dump_json(indent=1), file_name)
+        stages = progress_of(result)
         for name in result.frameworks:
-            _log_framework(client, experiment, race.info.run_id, result, name)
+            own = [stage for stage in stages if stage.framework == name]
+            _log_framework(client, experiment, race.info.run_id, result, name, own)
         client.set_terminated(race.info.run_id)
     except MlflowException as error:
         reason = str(error).splitlines()[0]
@@ -51,7 +54,12 @@ def log_race(result: Result, uri: str, file_name: str) -> str:
 
 
 def _log_framework(
-    client: Any, experiment: str, parent: str, result: Result, framework: str
+    client: Any,
+    experiment: str,
+    parent: str,
+    result: Result,
+    framework: str,
+    stages: Sequence[Stage],
 ) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
@@ -62,10 +70,9 @@ def _log_framework(
     raced = result.frameworks[framework]
     params = {"language": raced.language, "runtime": raced.runtime, **raced.version}
     metrics = [Metric(key, value, now, 0) for key, value in _figures(result, framework).items()]
-    for stage in progress_of(result):
-        if stage.framework == framework:
-            metrics.append(Metric("test_accuracy", stage.accuracy, now, stage.epoch))
-            metrics.append(Metric("test_loss", stage.loss, now, stage.epoch))
+    for stage in stages:
+        metrics.append(Metric("test_accuracy", stage.accuracy, now, stage.epoch))
+        metrics.append(Metric("test_loss", stage.loss, now, stage.epoch))
     client.log_batch(
         run,
         metrics=metrics,
@@ -85,23 +92,16 @@ def _figures(result: Result, framework: str) -> dict[str, float]:
                 figures[name] = spread.median
                 if spread.low is not None and spread.high is not None:
                     figures |= {f"{name}_low": spread.low, f"{name}_high": spread.high}
-    trials = [trial for trial in result.trials_of(framework) if trial.outcome == "done"]
+    trials = result.finished_trials(framework)
     medians = {
-        "peak_bytes": _median([trial.peak_bytes for trial in trials]),
-        "cpu_seconds": _median([trial.cpu_seconds for trial in trials]),
-        "first_epoch_seconds": _median([trial.seconds.first_epoch for trial in trials]),
-        "final_accuracy": _median([_accuracy(trial) for trial in trials]),
+        "peak_bytes": median_of(trials, lambda t: t.peak_bytes),
+        "cpu_seconds": median_of(trials, lambda t: t.cpu_seconds),
+        "first_epoch_seconds": median_of(trials, lambda t: t.seconds.first_epoch),
+        "final_accuracy": median_of(
+            trials, lambda t: t.evaluation.accuracy if t.evaluation else None
+        ),
     }
     return figures | {name: value for name, value in medians.items() if value is not None}
-
-
-def _accuracy(trial: Trial) -> float | None:
-    return None if trial.evaluation is None else trial.evaluation.accuracy
-
-
-def _median(values: list[Any]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(median(known)) if known else None
 
 
 def _facts(result: Result) -> dict[str, object]:
