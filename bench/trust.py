@@ -1,4 +1,4 @@
-"""What a verdict is worth: false winners, planted slowdowns, intervals, and the trials it takes.
+"""What a verdict is worth: false winners, planted slowdowns, intervals, trials, crossings.
 
 One framework is entered twice under two names (A/A), or a second time with a loop that really
 takes longer, by the real harness; and thousands of races are drawn from the noise that was
@@ -19,7 +19,9 @@ from pathlib import Path
 from statistics import median
 
 from samestep import api
+from samestep.report.scaling import crossings_of, size_at
 from samestep.result import Result
+from samestep.scaling.measure import measure_scaling
 from samestep.schedule import steady_times
 from samestep.sequential import judge_pairs, plan_looks, still_open
 from samestep.stats import Blocks, ratio
@@ -35,6 +37,9 @@ NEVER_CLOSE = 1e-4
 """A precision that ends no race: it goes on until the two are apart, or to its last block."""
 PLANTED = (0.03, 0.10)
 SIX = ["numpy", "flax-scan", "flax", "sklearn", "torch", "keras-tensorflow"]
+CROSSING = ["numpy", "torch"]
+"""Which are known to change places as layers widen, between these factors of the widths."""
+WIDTHS = [2, 3, 4, 6, 8]
 FIXED = 10
 """Trials of each in the plan that a race which ends by itself is compared with."""
 
@@ -215,12 +220,26 @@ def is_settled(result: Result) -> bool:
     return not still_open(times, pair_states(result))
 
 
+def crossings(runs: int) -> Iterator[Figure]:
+    """The width at which two frameworks change places, measured several times anew."""
+    found = []
+    for seed in range(runs):
+        scaling = measure_scaling(
+            api.load("digits-mlp"), "width", CROSSING, sizes=WIDTHS, trials=5, seed=seed
+        )
+        found += [size_at(scaling, crossing.work.value) for crossing in crossings_of(scaling)]
+    text = ", ".join(f"{width:.2f}" for width in found)
+    close = len(found) == runs and max(found) <= 1.2 * min(found)
+    yield Figure("numpy and torch cross at width", "within 20%", text or "nowhere", close)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--races", type=int, default=20, help="real ones, of each kind")
     parser.add_argument("--drawn", type=int, default=2000, help="races drawn from noise")
     parser.add_argument("--blocks", type=int, default=60, help="that the noise is recorded from")
     parser.add_argument("--settle", type=int, default=3, help="races of six frameworks")
+    parser.add_argument("--crossings", type=int, default=3, help="scalings of two frameworks")
     parser.add_argument("--json", type=Path, help="save the figures and the noise here")
     options = parser.parse_args()
     figures: list[Figure] = []
@@ -230,6 +249,7 @@ def main() -> None:
             simulations(noise, options.drawn),
             planted_races(options.races),
             settle(options.settle),
+            crossings(options.crossings),
             equal_races(options.races),
         ):
             for figure in group:
