@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
 
 from samestep.catalogue import Framework, find_frameworks
-from samestep.errors import BadInput
 from samestep.experiment import Experiment
-from samestep.plan import Plan, make_plan
+from samestep.plan import Plan
 from samestep.proof import prove
 from samestep.proof_record import PROVED, FrameworkProof
 from samestep.report.selftest import finding_line
@@ -27,18 +27,10 @@ from samestep.selftest import Finding, all_cases, run_cases
 from samestep.side_by_side import side_by_side
 
 ROOT = Path(__file__).parent.parent
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu")
-OPTIMIZERS: tuple[dict[str, Any], ...] = (
-    {"name": "sgd", "learning_rate": 0.1},
-    {"name": "momentum", "learning_rate": 0.05, "momentum": 0.9},
-    {"name": "adam", "learning_rate": 1e-2, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-8},
-    {"name": "rmsprop", "learning_rate": 1e-3, "decay": 0.9, "epsilon": 1e-7},
-    {
-        "name": "adamw",
-        **{"learning_rate": 1e-2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
-        "weight_decay": 0.01,
-    },
-)
+sys.path.insert(0, str(ROOT / "tests"))
+
+from random_experiments import experiments, planned  # noqa: E402
+
 PARTS = ("cheats", "random", "faults", "fuzz")
 FAULTS = ("tests/test_faults.py", "tests/test_launch.py", "tests/test_julia_worker.py")
 
@@ -50,71 +42,6 @@ class Line:
     what: str
     found: str
     wrong: list[str]
-
-
-def random_experiment(generator: random.Random, number: int) -> Experiment:
-    """Layers, optimizer, schedule, batches and order drawn at random, on the small digits."""
-    layers: list[dict[str, Any]] = []
-    if generator.random() < 0.5:
-        for _ in range(generator.randint(1, 2)):
-            layers.append(
-                {
-                    "layer": "conv2d",
-                    "filters": generator.randint(2, 5),
-                    "kernel": generator.choice((2, 3, [3, 2])),
-                    "stride": generator.choice((1, 1, 2)),
-                    "padding": generator.choice(("valid", "same")),
-                    "activation": generator.choice(ACTIVATIONS),
-                }
-            )
-        if generator.random() < 0.5:
-            kind = generator.choice(("max_pool2d", "avg_pool2d"))
-            layers.append({"layer": kind, "size": 2, "stride": 1})
-    layers.append({"layer": "flatten"})
-    for _ in range(generator.randint(0, 2)):
-        layers.append(
-            {
-                "layer": "dense",
-                "units": generator.randint(5, 20),
-                "activation": generator.choice(ACTIVATIONS),
-            }
-        )
-        if generator.random() < 0.3:
-            layers.append({"layer": "batch_norm", "epsilon": 1e-3, "momentum": 0.9})
-        elif generator.random() < 0.3:
-            layers.append({"layer": "layer_norm", "epsilon": 1e-5})
-        if generator.random() < 0.2:
-            layers.append({"layer": "dropout", "rate": 0.2})
-    layers.append({"layer": "dense", "units": 10})
-    schedules: tuple[dict[str, Any], ...] = (
-        {"name": "constant"},
-        {"name": "step", "every": 2, "factor": 0.5},
-        {"name": "cosine", "final": 1e-4},
-    )
-    return Experiment.model_validate(
-        {
-            "title": f"Random {number}",
-            "data": {
-                "name": "digits",
-                "test": 0.2,
-                "standardize": True,
-                "rows": generator.randint(60, 300),
-                "test_rows": 50,
-            },
-            "model": layers,
-            "training": {
-                "loss": "cross_entropy",
-                "optimizer": generator.choice(OPTIMIZERS),
-                "learning_rate_schedule": generator.choice(schedules),
-                "batch_size": generator.choice((7, 16, 32)),
-                "epochs": 4,
-                "shuffle": generator.choice(("each_epoch", "each_epoch", "once", "never")),
-                "last_batch": generator.choice(("keep", "drop")),
-                "precision": generator.choice(("float32", "float64")),
-                "seed": number,
-            },
-        }
-    )
 
 
 def cheats(names: list[str] | None) -> Iterator[Line]:
@@ -142,26 +69,33 @@ def describe(finding: Finding) -> str:
     )
 
 
-def random_plans(generator: random.Random, count: int) -> Iterator[Plan]:
-    """So many that can be planned: a batch of one row has no variance, for instance."""
-    number = made = 0
-    while made < count:
-        number += 1
-        try:
-            plan = make_plan(random_experiment(generator, number))
-        except BadInput:
-            continue
-        made += 1
-        yield plan
+def draw_plans(count: int) -> list[Plan]:
+    """The same ones every time."""
+    drawn: list[Plan] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(experiment=experiments())
+    def draw(experiment: Experiment) -> None:
+        drawn.append(planned(experiment))
+
+    draw()
+    return drawn
 
 
-def accusations(experiments: int, each: int, names: list[str] | None) -> Line:
+def accusations(count: int, each: int, names: list[str] | None) -> Line:
     generator = random.Random(0)
     here = [f for f in find_frameworks().values() if f.place.problem() is None]
     here = [f for f in here if names is None or f.name in names]
     tasks = [
         (plan, framework)
-        for plan in random_plans(generator, experiments)
+        for plan in draw_plans(count)
         for framework in generator.sample(here, min(each, len(here)))
     ]
     verdicts: dict[str, int] = {}
@@ -182,7 +116,7 @@ def accusations(experiments: int, each: int, names: list[str] | None) -> Line:
     side_by_side(one, tasks, note)
     print(f"random experiments: {verdicts}", flush=True)
     honest = sum(verdicts.get(verdict, 0) for verdict in (*PROVED, "different"))
-    what = f"honest scripts accused / proved, {experiments} random experiments"
+    what = f"honest scripts accused / proved, {count} random experiments"
     return Line(what, f"{len(accused)} / {honest}", accused)
 
 

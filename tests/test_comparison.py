@@ -96,6 +96,22 @@ def test_accuracy_is_told_by_seeds_and_never_by_trials_of_one(base: Result) -> N
     assert (back.regressions, back.improvements) == ([], ["more accurate"])
 
 
+def test_as_accurate_takes_seeds_that_end_close_to_each_other(base: Result) -> None:
+    def with_accuracies(*accuracies: float) -> Result:
+        curves = [curve(accuracy, seed) for seed, accuracy in enumerate(accuracies)]
+        return with_(base, curves=curves)
+
+    old = with_accuracies(0.900, 0.905, 0.910, 0.902, 0.907)
+    close = with_accuracies(0.901, 0.904, 0.911, 0.902, 0.906)
+    assert torch_change(old, close).as_accurate is True
+    assert torch_change(old, close, accuracy=0.0005).as_accurate is False
+    # No difference is told here, and no equality either.
+    noisy = with_accuracies(0.890, 0.915, 0.900, 0.912, 0.907)
+    change = torch_change(old, noisy)
+    assert (change.as_accurate, change.regressions) == (False, [])
+    assert torch_change(with_accuracies(0.9), with_accuracies(0.9)).as_accurate is None
+
+
 @pytest.mark.parametrize(
     ("before", "after", "regressions"),
     [

@@ -25,7 +25,7 @@ def test_the_site_has_a_page_for_whatever_ships(tmp_path: Path) -> None:
     traps = (tmp_path / "traps" / "index.html").read_text()
     assert traps.count("<h2") == len(TRAPS)
     commands = (tmp_path / "commands" / "index.html").read_text()
-    for option in ("--curves", "--precision", "--html", "--vary"):
+    for option in ("--curves", "--precision", "--html", "--vary", "study-2019"):
         assert option in commands
     for saved in (ROOT / "docs" / "results").glob("*.json"):
         report = (tmp_path / "results" / f"{saved.stem}.html").read_text()

@@ -86,12 +86,12 @@ def test_who_is_settled_runs_no_more() -> None:
 
 def test_what_a_look_has_found_stays() -> None:
     looks = plan_looks(15)
-    exact = {"a": dict.fromkeys(range(3), 1.0), "b": dict.fromkeys(range(3), 1.5)}
+    exact = {"a": dict.fromkeys(range(FIRST_LOOK), 1.0), "b": dict.fromkeys(range(FIRST_LOOK), 1.5)}
     assert judge_pairs(exact, looks, 0.01)[frozenset("ab")] == "apart"
-    noisy = {"a": exact["a"] | {3: 9.0, 4: 0.1}, "b": exact["b"] | {3: 0.1, 4: 9.0}}
+    noisy = {"a": exact["a"] | {4: 9.0, 5: 0.1}, "b": exact["b"] | {4: 0.1, 5: 9.0}}
     assert judge_pairs(noisy, looks, 0.01)[frozenset("ab")] == "apart"
 
 
 def test_identical_times_are_close_never_apart() -> None:
-    same = {"a": dict.fromkeys(range(3), 1.0), "b": dict.fromkeys(range(3), 1.0)}
+    same = {"a": dict.fromkeys(range(FIRST_LOOK), 1.0), "b": dict.fromkeys(range(FIRST_LOOK), 1.0)}
     assert judge_pairs(same, plan_looks(9), 0.01)[frozenset("ab")] == "close"

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from typer.main import get_group
 
 from samestep.catalogue import Framework, find_frameworks
+from samestep.cli import app
 from samestep.codegen import Unsupported, language_of, render_script
 from samestep.errors import BadInput
 from samestep.experiment import load_experiment, shipped_experiments
@@ -24,10 +26,6 @@ from samestep.result import Result, load_result
 from samestep.traps import TRAPS
 
 RESULTS = Path(__file__).parent.parent / "results"
-COMMANDS = (
-    *("frameworks", "install", "experiments", "code", "prove", "race"),
-    *("report", "compare", "scaling"),
-)
 
 
 def on_files(files: Files, config: Any, **_: object) -> Files:
@@ -91,10 +89,11 @@ def saved_results() -> dict[str, Result]:
 
 
 def reports() -> dict[str, str]:
-    """A page of its own for each saved result."""
+    """A page of its own for each saved result that has none in the folder."""
     return {
         f"results/{name}.html": race_page(result, f"{name}.json")
         for name, result in saved_results().items()
+        if not (RESULTS / f"{name}.html").exists()
     }
 
 
@@ -119,7 +118,7 @@ def traps_page() -> str:
 def commands_page() -> str:
     """What each command says of itself."""
     lines = ["# The commands\n"]
-    for command in ((), *((name,) for name in COMMANDS)):
+    for command in ((), *((command.name,) for command in get_group(app).commands.values())):
         words = " ".join(("samestep", *command))
         text = subprocess.run(
             [sys.executable, "-m", "samestep", *command, "--help"],

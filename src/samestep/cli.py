@@ -404,16 +404,29 @@ def unfair(
     json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
 ) -> None:
-    """Measure what each unfairness of the 2019 study does to the verdict on two frameworks."""
+    """Measure what each unfairness of the 2019 study does to the verdict on frameworks.
+
+    The first of them is the one that the others are compared with. EXPERIMENT may be study-2019:
+    the study's own network and libraries, and its reviewer's re-run (a quick one by --small).
+    """
     from samestep.api import load
     from samestep.report.live import Live
     from samestep.report.unfairness import laboratory_view
-    from samestep.unfairness.lab import measure_unfairness
+    from samestep.unfairness import study
+    from samestep.unfairness.lab import measure_unfairness, points_for
 
+    names = _split(frameworks)
+    if experiment == study.NAME:
+        loaded = load(study.EXPERIMENT, overrides or [])
+        names, points = names or list(study.FRAMEWORKS), study.study_points(small=small)
+    else:
+        loaded = load(experiment, overrides or [], small=small)
+        points = points_for(loaded)
     with Live(_console(True)) as live:
         laboratory = measure_unfairness(
-            load(experiment, overrides or [], small=small),
-            _split(frameworks) or [],
+            loaded,
+            names or [],
+            points,
             trials=trials,
             seeds=seeds,
             threads=threads,

@@ -7,7 +7,7 @@ from statistics import fmean
 from samestep.machine import IDENTITY, first_difference
 from samestep.proof_record import PROVED, ProofVerdict
 from samestep.result import Result, Trial
-from samestep.stats import ALPHA, Interval, change, difference
+from samestep.stats import ALPHA, Interval, change, difference, is_equivalent
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Change:
     epoch: Interval | None
     memory: Interval | None
     accuracy: Interval | None
+    as_accurate: bool | None
+    """Whether the same seeds end within the tolerance of each other, for certain (TOST); None
+    without learning curves of two seeds or more."""
     regressions: list[str]
     """What got worse by more than the tolerance, for certain."""
     improvements: list[str]
@@ -64,6 +67,7 @@ def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alph
     proofs = tuple(r.proof[name].verdict if name in r.proof else None for r in (old, new))
     proof = (proofs[0], proofs[1])
     accuracy = _accuracy_change(old, new, name, alpha)
+    as_accurate = _as_accurate(old, new, name, tolerance.accuracy, alpha)
     regressions, improvements = [], []
     if proof[0] in PROVED and proof[1] is None:
         regressions.append("is gone")
@@ -82,7 +86,7 @@ def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alph
         regressions.append("less accurate")
     elif _above(accuracy, tolerance.accuracy):
         improvements.append("more accurate")
-    return Change(name, proof, epoch, memory, accuracy, regressions, improvements)
+    return Change(name, proof, epoch, memory, accuracy, as_accurate, regressions, improvements)
 
 
 def _change(
@@ -96,8 +100,9 @@ def _change(
 
 def _accuracy_change(old: Result, new: Result, name: str, alpha: float) -> Interval | None:
     """Over the seeds of the learning curves; trials are all of one seed, and tell no spread."""
-    before, after = _curve_accuracies(old, name), _curve_accuracies(new, name)
-    if before and after:
+    seeds = _accuracy_by_seed(old, name), _accuracy_by_seed(new, name)
+    if all(seeds):
+        before, after = (list(accuracies.values()) for accuracies in seeds)
         return difference(before, after, alpha)
     before, after = _trial_accuracies(old, name), _trial_accuracies(new, name)
     if before and after:
@@ -105,9 +110,16 @@ def _accuracy_change(old: Result, new: Result, name: str, alpha: float) -> Inter
     return None
 
 
-def _curve_accuracies(result: Result, name: str) -> list[float]:
+def _as_accurate(old: Result, new: Result, name: str, margin: float, alpha: float) -> bool | None:
+    before, after = _accuracy_by_seed(old, name), _accuracy_by_seed(new, name)
+    if len(before.keys() & after.keys()) < 2:
+        return None
+    return is_equivalent(before, after, margin, alpha)
+
+
+def _accuracy_by_seed(result: Result, name: str) -> dict[int, float]:
     curves = result.finished_curves().get(name, [])
-    return [curve.points[-1].test_accuracy for curve in curves]
+    return {curve.seed: curve.points[-1].test_accuracy for curve in curves}
 
 
 def _trial_accuracies(result: Result, name: str) -> list[float]:

@@ -1,26 +1,27 @@
 """When a race has run long enough: looks at the blocks so far, with an error rate that holds.
 
 Whoever looks after every block and stops at the first difference finds one in the end, for noise
-alone. So the 5% are spent over looks that are fixed before the race: a look at a share of the
-planned blocks may have spent that share (Lan and DeMets 1983, Biometrika 70(3), the uniform
-spending function). Each look judges its pairs at what it newly spends, by Holm's steps: the pairs
-that are told apart leave their part of it to the others (Maurer and Bretz 2013, Statistics in
-Biopharmaceutical Research 5(4)). By Bonferroni's inequality the chance of any false difference is
-5% at most, however the looks and the pairs hang together; so is that of a pair called close that
-is not, which every pair is judged for at its own part.
+alone. So the 5% are spent over looks that are fixed before the race (Lan and DeMets 1983,
+Biometrika 70(3)): after a share of the planned blocks the root of that share may be spent, most
+of it early, for most races are of frameworks that are far apart (the power family of Kim and
+DeMets 1987, Biometrika 74(1)). Each look judges its pairs at what it newly spends, by Holm's
+steps: the pairs that are told apart leave their part of it to the others (Maurer and Bretz 2013,
+Statistics in Biopharmaceutical Research 5(4)). By Bonferroni's inequality the chance of any false
+difference is 5% at most, however the looks and the pairs hang together; so is that of a pair
+called close that is not, which every pair is judged for at its own part.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, log1p
+from math import ceil, log1p, sqrt
 from statistics import median
 from typing import Literal
 
 from samestep.stats import ALPHA, Blocks, log_ratios, told_apart, trimmed_interval
 
-FIRST_LOOK = 3
-GROWTH = 1.3
+FIRST_LOOK = 4
+GROWTH = 1.25
 """Every look comes after so many times the blocks of the one before."""
 
 State = Literal["apart", "close", "open"]
@@ -42,7 +43,11 @@ def plan_looks(most: int) -> list[Look]:
         ends.append(blocks)
         blocks = max(blocks + 1, ceil(blocks * GROWTH))
     ends.append(most)
-    return [Look(end, ALPHA * (end - before) / most) for before, end in pairwise([0, *ends])]
+    spent = [ALPHA * sqrt(end / most) for end in (0, *ends)]
+    return [
+        Look(end, after - before)
+        for end, (before, after) in zip(ends, pairwise(spent), strict=True)
+    ]
 
 
 def judge_pairs(

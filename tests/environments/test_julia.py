@@ -94,6 +94,8 @@ def test_no_julia() -> None:
     )
     assert "SAMESTEP_FLUX_CLASSIC_JULIA" in CLASSIC.how_to_get()
     assert PLACE.versions() == {}
+    assert PLACE.install_bytes() is None
+    assert list(PLACE.files()) == []
 
 
 def test_a_program_that_is_set_and_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,14 @@ class Cnn(nnx.Module):
         self.conv1 = nnx.Conv(1, 32, kernel_size=(3, 3), padding="VALID", rngs=rngs)
         self.conv2 = nnx.Conv(32, 64, kernel_size=(3, 3), padding="VALID", rngs=rngs)
         self.max_pool = partial(nnx.max_pool, window_shape=(2, 2), strides=(2, 2))
-        self.linear = nnx.Linear(5 * 5 * 64, 10, rngs=rngs)
+        self.linear1 = nnx.Linear(5 * 5 * 64, 128, rngs=rngs)
+        self.linear2 = nnx.Linear(128, 10, rngs=rngs)
 
     def __call__(self, x):
         x = self.max_pool(nnx.relu(self.conv1(x)))
         x = self.max_pool(nnx.relu(self.conv2(x)))
-        return self.linear(x.reshape(len(x), -1))
+        x = nnx.relu(self.linear1(x.reshape(len(x), -1)))
+        return self.linear2(x)
 
 
 def loss_function(model, x, y):

@@ -16,7 +16,8 @@ function run(x, y, epochs, batch_size)
         Conv((3, 3), 32 => 64, relu),
         MaxPool((2, 2)),
         Flux.flatten,
-        Dense(5 * 5 * 64, 10),
+        Dense(5 * 5 * 64, 128, relu),
+        Dense(128, 10),
     )
     ps = Flux.params(model)
     opt = ADAM(0.001)

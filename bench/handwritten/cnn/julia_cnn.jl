@@ -141,26 +141,35 @@ struct Cnn{T}
     first::Block{T}
     second::Block{T}
     dense::Weights{T}
+    hidden::Matrix{T}
+    hidden_delta::Matrix{T}
+    last::Weights{T}
     logits::Matrix{T}
     delta::Matrix{T}
 end
 
 # The same weights may have room for another number of rows.
 function Cnn(weights::Vector{Weights{T}}, batch_size) where {T}
-    logits = zeros(T, length(weights[3].bias.value), batch_size)
+    hidden, logits = (zeros(T, length(w.bias.value), batch_size) for w in weights[3:4])
     first = Block(weights[1], 3, 28, batch_size)
     second = Block(weights[2], 3, 13, batch_size)
-    return Cnn(first, second, weights[3], logits, zero(logits))
+    dense, last = weights[3:4]
+    return Cnn(first, second, dense, hidden, zero(hidden), last, logits, zero(logits))
 end
 
 flatten(images) = reshape(images, :, size(images, 4))
 
 function loss_and_gradients!(cnn, x, y)
     features = flatten(forward!(cnn.second, forward!(cnn.first, x)))
-    forward!(cnn.logits, cnn.dense, features)
+    forward!(cnn.hidden, cnn.dense, features)
+    cnn.hidden .= max.(cnn.hidden, 0)
+    forward!(cnn.logits, cnn.last, cnn.hidden)
     loss = loss!(cnn.delta, cnn.logits, y)
-    gradients!(cnn.dense, cnn.delta, features)
-    mul!(flatten(cnn.second.delta), transpose(cnn.dense.kernel.value), cnn.delta)
+    gradients!(cnn.last, cnn.delta, cnn.hidden)
+    mul!(cnn.hidden_delta, transpose(cnn.last.kernel.value), cnn.delta)
+    cnn.hidden_delta .*= cnn.hidden .> 0
+    gradients!(cnn.dense, cnn.hidden_delta, features)
+    mul!(flatten(cnn.second.delta), transpose(cnn.dense.kernel.value), cnn.hidden_delta)
     backward!(cnn.second, cnn.first.delta)
     backward!(cnn.first)
     return loss
@@ -211,7 +220,7 @@ end
 function run(x, y, epochs, batch_size)
     rows, T = length(y), eltype(x)
     rng = MersenneTwister(0)
-    shapes = [(3 * 3 * 1, 32), (3 * 3 * 32, 64), (64 * 5 * 5, 10)]
+    shapes = [(3 * 3 * 1, 32), (3 * 3 * 32, 64), (64 * 5 * 5, 128), (128, 10)]
     weights = [Weights(rng, T, inputs, units) for (inputs, units) in shapes]
     whole, last = Cnn(weights, batch_size), Cnn(weights, rows % batch_size)
     order = collect(1:rows)

@@ -27,6 +27,7 @@ def run(x, y, epochs, batch_size):
             layers.Conv2D(64, 3, activation="relu"),
             layers.MaxPooling2D(2),
             layers.Flatten(),
+            layers.Dense(128, activation="relu"),
             layers.Dense(10),
         ]
     )

@@ -40,7 +40,12 @@ end
 function run(x, y, epochs, batch_size)
     x = reshape(x, 28, 28, 1, :)  # width, height, channels, rows
     data = minibatch(x, y .+ 1, batch_size; shuffle = true, partial = true)
-    model = Chain(Conv(3, 3, 1, 32), Conv(3, 3, 32, 64), Dense(5 * 5 * 64, 10, identity))
+    model = Chain(
+        Conv(3, 3, 1, 32),
+        Conv(3, 3, 32, 64),
+        Dense(5 * 5 * 64, 128),
+        Dense(128, 10, identity),
+    )
     sizes = [min(batch_size, length(y) - start) for start in 0:batch_size:length(y)-1]
     times = [time_ns() / 1e9]
     for epoch in 1:epochs

@@ -23,7 +23,9 @@ class Cnn(L.LightningModule):
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(64 * 5 * 5, 10),
+            nn.Linear(64 * 5 * 5, 128),
+            nn.ReLU(),
+            nn.Linear(128, 10),
         )
 
     def training_step(self, batch, batch_idx):

@@ -85,15 +85,17 @@ class Cnn:
     def __init__(self, rng, dtype):
         self.conv1, self.pool1 = Conv(rng, 1, 32, 3, dtype), ReluMaxPool()
         self.conv2, self.pool2 = Conv(rng, 32, 64, 3, dtype), ReluMaxPool()
-        self.dense = Dense(rng, 5 * 5 * 64, 10, dtype)
-        layers = [self.conv1, self.conv2, self.dense]
+        self.dense1 = Dense(rng, 5 * 5 * 64, 128, dtype)
+        self.dense2 = Dense(rng, 128, 10, dtype)
+        layers = [self.conv1, self.conv2, self.dense1, self.dense2]
         self.parameters = [p for layer in layers for p in (layer.kernel, layer.bias)]
 
     def forward(self, x):
         x = self.pool1.forward(self.conv1.forward(x))
         x = self.pool2.forward(self.conv2.forward(x))
         self.shape = x.shape
-        return self.dense.forward(x.reshape(len(x), -1))
+        self.hidden = np.maximum(self.dense1.forward(x.reshape(len(x), -1)), 0)
+        return self.dense2.forward(self.hidden)
 
     def loss_and_gradients(self, x, y):
         logits = self.forward(x)
@@ -105,10 +107,11 @@ class Cnn:
         delta = exponentials / sums
         delta[rows, y] -= 1
         delta /= len(y)
-        dense, delta = self.dense.backward(delta)
+        dense2, delta = self.dense2.backward(delta)
+        dense1, delta = self.dense1.backward(delta * (self.hidden > 0))
         conv2, delta = self.conv2.backward(self.pool2.backward(delta.reshape(self.shape)))
         conv1, _ = self.conv1.backward(self.pool1.backward(delta), inner=False)
-        return loss, conv1 + conv2 + dense
+        return loss, conv1 + conv2 + dense1 + dense2
 
 
 def run(x, y, epochs, batch_size):

@@ -17,6 +17,7 @@ def run(x, y, epochs, batch_size):
             tf.keras.layers.Conv2D(64, 3, activation="relu"),
             tf.keras.layers.MaxPooling2D(2),
             tf.keras.layers.Flatten(),
+            tf.keras.layers.Dense(128, activation="relu"),
             tf.keras.layers.Dense(10),
         ]
     )

@@ -24,7 +24,9 @@ def run(x, y, epochs, batch_size):
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(64 * 5 * 5, 10),
+        nn.Linear(64 * 5 * 5, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
     ).to(memory_format=torch.channels_last)
     compiled = torch.compile(model)
     loss_function = nn.CrossEntropyLoss()

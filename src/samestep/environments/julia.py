@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,12 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict
 
 from samestep.config import load_config
+from samestep.environments.on_disk import bytes_of
 from samestep.errors import BadInput
 
 PROGRAM = "SAMESTEP_JULIA"
 VERSION_SECONDS = 30.0
+PLACES = Path(__file__).with_name("packages.jl")
 
 Version = tuple[int, ...]
 
@@ -111,7 +113,7 @@ class JuliaEnvironment:
             entries = _manifest(self._manifest_file(folder))
             for package in self.packages:
                 if package.name in entries:
-                    found[package.name] = entries[package.name]
+                    found[package.name] = str(entries[package.name].get("version", "unknown"))
         version = julia_version(tuple(self.program()))
         if version is not None:
             found["julia"] = version
@@ -136,13 +138,20 @@ class JuliaEnvironment:
         return repr((sorted(self.versions().items()), self.program(), str(folder), content))
 
     def files(self) -> Iterator[Path]:
-        """Of Julia itself, and of the packages, artifacts and compiled caches in its depots."""
-        for folder in julia_folders(tuple(self.program())):
-            yield from (path for path in folder.rglob("*") if path.is_file())
+        """Of Julia's own libraries, and of the project's packages."""
+        return _files_below(self._places())
 
     def install_bytes(self) -> int | None:
-        """Not told: packages, artifacts and compiled caches lie in depots that projects share."""
-        return None
+        """The packages of the manifest, their artifacts and compiled caches, without Julia."""
+        places = self._places()
+        return bytes_of(_files_below(places[1:])) if places else None
+
+    def _places(self) -> tuple[Path, ...]:
+        """Of Julia's libraries, then of the packages; empty if Julia does not say."""
+        folder = self.folder()
+        entries = {} if folder is None else _manifest(self._manifest_file(folder))
+        packages = tuple(f"{n}={entry['uuid']}" for n, entry in entries.items() if "uuid" in entry)
+        return _ask_places(tuple(self.command()), self.variables(1)["JULIA_LOAD_PATH"], packages)
 
     def program(self) -> list[str]:
         """Julia's program and options: this project's own, or the one for all."""
@@ -215,21 +224,30 @@ def julia_crashes(program: tuple[str, ...]) -> bool:
 
 
 @cache
-def julia_folders(program: tuple[str, ...]) -> list[Path]:
-    """Where a Julia and what it loads lie; none if it does not say."""
-    code = "println(dirname(Sys.BINDIR)); foreach(println, DEPOT_PATH)"
-    done = _ask(program, "--startup-file=no", "-e", code)
-    prefix, *depots = (done.stdout.splitlines() if done else []) or [""]
-    parts = [Path(prefix) / "lib"] if prefix else []
-    parts += [Path(d) / part for d in depots for part in ("packages", "artifacts", "compiled")]
-    return [part for part in parts if part.is_dir()]
+def _ask_places(
+    command: tuple[str, ...], load_path: str, packages: tuple[str, ...]
+) -> tuple[Path, ...]:
+    """What PLACES prints of these packages; frameworks may share a project."""
+    done = _ask(command, str(PLACES), *packages, load_path=load_path)
+    if done is None or done.returncode != 0:
+        return ()
+    return tuple(map(Path, done.stdout.splitlines()))
 
 
-def _ask(program: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str] | None:
+def _files_below(places: Iterable[Path]) -> Iterator[Path]:
+    """These files, and all those in these folders; artifacts hold links to their own files."""
+    found = (path for place in places for path in (place, *place.rglob("*")))
+    return iter({path.resolve() for path in found if path.is_file()})
+
+
+def _ask(
+    program: tuple[str, ...], *words: str, load_path: str = "@stdlib"
+) -> subprocess.CompletedProcess[str] | None:
     """What a Julia answers; None if it cannot be started or takes too long."""
     try:
         return subprocess.run(
             [*program, *words],
+            env=os.environ | {"JULIA_LOAD_PATH": load_path},
             capture_output=True,
             text=True,
             errors="replace",
@@ -256,8 +274,8 @@ def _is_compatible(installed: Version, wanted: Version) -> bool:
     return installed >= wanted and installed[:fixed] == wanted[:fixed]
 
 
-def _manifest(file: Path | None) -> dict[str, str]:
-    """Package -> version, of both formats that Pkg has written."""
+def _manifest(file: Path | None) -> dict[str, dict[str, Any]]:
+    """Package -> its entry, of both formats that Pkg has written."""
     if file is None:
         return {}
     try:
@@ -266,7 +284,7 @@ def _manifest(file: Path | None) -> dict[str, str]:
         return {}
     packages: dict[str, Any] = content.get("deps", content)
     return {
-        name: str(entries[0].get("version", "unknown"))
+        name: entries[0]
         for name, entries in packages.items()
         if isinstance(entries, list) and entries and isinstance(entries[0], dict)
     }

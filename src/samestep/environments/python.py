@@ -11,6 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from samestep.environments.on_disk import bytes_of
+
 
 @dataclass(frozen=True)
 class PythonEnvironment:
@@ -101,14 +103,7 @@ def _files_of(name: str) -> Iterator[Path]:
 @cache
 def _size_of(name: str) -> int:
     """The bytes of one distribution; frameworks share most of theirs."""
-    return sum(_file_size(file) for file in _files_of(name))
-
-
-def _file_size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
+    return bytes_of(_files_of(name))
 
 
 @cache

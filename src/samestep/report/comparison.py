@@ -19,7 +19,8 @@ def comparison_view(
     table = Table(box=None, pad_edge=False)
     table.add_column("framework", no_wrap=True)
     table.add_column("versions", overflow="fold")
-    for header in ("epoch, new / old", "memory, new / old", "accuracy, new - old"):
+    as_accurate = f"as accurate, to {tolerance.accuracy:g}"
+    for header in ("epoch, new / old", "memory, new / old", "accuracy, new - old", as_accurate):
         table.add_column(header, justify="right", no_wrap=True)
     for change in changes:
         table.add_row(
@@ -28,6 +29,7 @@ def comparison_view(
             _interval_text(change.epoch, number_text),
             _interval_text(change.memory, number_text),
             _interval_text(change.accuracy, "{:+.4f}".format),
+            {True: "yes", False: "not told", None: "-"}[change.as_accurate],
         )
     parts: list[RenderableType] = [
         Text(visible(new.title), "bold"),
@@ -39,7 +41,8 @@ def comparison_view(
         Text(
             f"Worse or better is what leaves a tolerance of {tolerance.ratio:.1%} of time and "
             f"memory, and of {tolerance.accuracy:g} of accuracy, with its whole 95% interval "
-            "(Welch's, Bonferroni over the frameworks).",
+            "(Welch's, Bonferroni over the frameworks); as accurate is what two one-sided tests "
+            "over the seeds tell.",
             "dim",
         ),
     ]

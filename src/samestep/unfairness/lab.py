@@ -1,4 +1,4 @@
-"""Measure a fair race of two frameworks, and every unfair one."""
+"""Measure a fair race, and every unfair one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from samestep.proof_record import PROVED
 from samestep.racing import Progress
 from samestep.result import Curve, Range, Result, check_writable
 from samestep.stats import change
-from samestep.unfairness.points import POINTS, TOY_ROWS, Point, steady, told
-from samestep.unfairness.record import Accuracy, Laboratory, Row, save_laboratory
+from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
+from samestep.unfairness.record import Accuracy, Laboratory, Ratios, Row, save_laboratory
 
 SEEDS = 10
 """Trainings of each framework, among which one is lucky."""
@@ -23,6 +23,7 @@ SEEDS = 10
 def measure_unfairness(
     experiment: Experiment,
     frameworks: Sequence[str],
+    points: Sequence[Point],
     *,
     trials: int = 5,
     threads: int | None = None,
@@ -34,20 +35,21 @@ def measure_unfairness(
     on_progress: Callable[[Progress], None] | None = None,
     on_curve: Callable[[Curve, int, int], None] | None = None,
 ) -> Laboratory:
-    """The fair ratio of the second framework's time to the first's, and every unfair one."""
-    if len(frameworks) != 2:
-        raise BadInput("unfair: takes two frameworks, such as -f keras-tensorflow,flux")
+    """The fair ratio of each framework's time to the first's, and every unfair one."""
+    if len(frameworks) < 2:
+        raise BadInput("unfair: takes two frameworks or more, such as -f keras-tensorflow,flux")
     if path is not None:
         check_writable(path)
     tell = on_point or (lambda name: None)
 
-    def race(changed: Experiment, curve_seeds: int = 0) -> Result:
+    def race(changed: Experiment, epochs: int | None = None, curve_seeds: int = 0) -> Result:
         result = api.race(
             changed,
             frameworks,
             trials=trials,
             threads=threads,
             timeout=timeout,
+            epochs=epochs,
             curve_seeds=curve_seeds,
             on_proof=on_proof,
             on_progress=on_progress,
@@ -56,26 +58,21 @@ def measure_unfairness(
         _check_ranked(result, frameworks)
         return result
 
-    # A fair race of one is none: find out before anything is timed.
-    for name, proof in api.prove(experiment, frameworks).items():
-        if proof.verdict not in PROVED:
-            raise BadInput(f"unfair: {name} cannot be raced: its proof says {proof.verdict}")
+    changed = {point: point.change(experiment) for point in points if point.change is not None}
+    # Find out before anything is timed that one of the races cannot be.
+    for one in (experiment, *changed.values()):
+        _check_proved(one, frameworks, on_proof)
 
     tell("fair")
-    fair = race(experiment, seeds)
+    fair = race(experiment, curve_seeds=seeds)
     laboratory = Laboratory(
         title=experiment.title, frameworks=list(frameworks), fair=fair, accuracy=_accuracy(fair)
     )
-    large = fair_rows(experiment) > 10 * TOY_ROWS
-    small = [point for point in POINTS if point.both and not large]
-    laboratory.left_out = [f"{point.name}: the experiment itself has few" for point in small]
-    for point in POINTS:
-        if point in small:
-            continue
+    for point in points:
         unfair = fair
-        if point.change is not None:
+        if point in changed:
             tell(point.name)
-            unfair = race(point.change(experiment))
+            unfair = race(changed[point], point.epochs)
             laboratory.races[point.name] = unfair
         laboratory.rows.append(row_of(point, fair, unfair, frameworks))
         if path is not None:
@@ -83,26 +80,30 @@ def measure_unfairness(
     return laboratory
 
 
-def fair_rows(experiment: Experiment) -> int:
-    """Of the training."""
-    return make_plan(experiment).rows
+def points_for(experiment: Experiment) -> Sequence[Point]:
+    """All points, and few rows for both where the experiment has many."""
+    many = make_plan(experiment).rows > 10 * TOY_ROWS
+    return (*POINTS, FEW_ROWS) if many else POINTS
 
 
 def row_of(point: Point, fair: Result, unfair: Result, frameworks: Sequence[str]) -> Row:
-    """What an unfairness makes of the ratio, to the first framework's favour and the second's."""
-    first, second = frameworks
+    """What an unfairness makes of each ratio, to the first framework's favour and the other's."""
+    first, *others = frameworks
+    plain = {name: told(fair.trials_of(name), steady) for name in frameworks}
     favoured = {
         name: point.choose(told(unfair.trials_of(name), point.clock)) for name in frameworks
     }
-    others = unfair if point.both else fair
-    other = {name: told(others.trials_of(name), point.other_clock) for name in frameworks}
-    return Row(
-        name=point.name,
-        critique=point.critique,
-        fair=_ratio(told(fair.trials_of(first), steady), told(fair.trials_of(second), steady)),
-        for_first=_ratio(favoured[first], other[second]),
-        for_second=_ratio(other[first], favoured[second]),
-    )
+    slighted_in = unfair if point.both else fair
+    slighted = {name: told(slighted_in.trials_of(name), point.other_clock) for name in frameworks}
+    ratios = {
+        other: Ratios(
+            fair=_ratio(plain[first], plain[other]),
+            for_first=_ratio(favoured[first], slighted[other]),
+            for_other=_ratio(slighted[first], favoured[other]),
+        )
+        for other in others
+    }
+    return Row(name=point.name, critique=point.critique, ratios=ratios)
 
 
 def _ratio(first: list[float], second: list[float]) -> Range:
@@ -119,6 +120,18 @@ def _accuracy(fair: Result) -> list[Accuracy]:
                 Accuracy(framework=name, mean=fmean(ends), best=max(ends), seeds=len(ends))
             )
     return found
+
+
+def _check_proved(
+    experiment: Experiment, frameworks: Sequence[str], on_proof: Callable[[str, str], None] | None
+) -> None:
+    proofs = api.run_proofs(experiment, frameworks, on_proof=on_proof).proof
+    for name, proof in proofs.items():
+        if proof.verdict not in PROVED:
+            raise BadInput(
+                f"unfair: {name} cannot be raced: its proof of {experiment.title!r} says "
+                f"{proof.verdict}"
+            )
 
 
 def _check_ranked(result: Result, frameworks: Sequence[str]) -> None:

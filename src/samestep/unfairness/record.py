@@ -7,25 +7,31 @@ from pydantic import Field
 
 from samestep.result import Range, Record, Result, save_text
 
-UNFAIR_SCHEMA = "samestep-unfair/1"
+UNFAIR_SCHEMA = "samestep-unfair/2"
 
 
-class Row(Record):
-    """One unfairness: the second framework's time over the first's, fair and unfair."""
+class Ratios(Record):
+    """One framework's time over the first framework's, fair and unfair."""
 
-    name: str
-    critique: str
     fair: Range
     for_first: Range
     """Where the first framework is favoured."""
-    for_second: Range
+    for_other: Range
 
     def changes_winner(self) -> bool:
         """Whether one of the unfair races names for certain another winner than the fair one."""
         return any(
             _winner(unfair) is not None and _winner(unfair) != _winner(self.fair)
-            for unfair in (self.for_first, self.for_second)
+            for unfair in (self.for_first, self.for_other)
         )
+
+
+class Row(Record):
+    """One unfairness, and what it does to each framework but the first."""
+
+    name: str
+    critique: str
+    ratios: dict[str, Ratios]
 
 
 class Accuracy(Record):
@@ -40,15 +46,15 @@ class Accuracy(Record):
 class Laboratory(Record):
     """What each unfairness does to one fair experiment."""
 
-    schema_: Literal["samestep-unfair/1"] = Field(default="samestep-unfair/1", alias="schema")
+    schema_: Literal["samestep-unfair/2"] = Field(default="samestep-unfair/2", alias="schema")
     title: str
     frameworks: list[str]
+    """The first is the one that the others are compared with."""
     fair: Result
     races: dict[str, Result] = Field(default_factory=dict)
     """Races of a changed experiment, by the unfairness."""
     rows: list[Row] = Field(default_factory=list)
     accuracy: list[Accuracy] = Field(default_factory=list)
-    left_out: list[str] = Field(default_factory=list)
 
 
 def save_laboratory(laboratory: Laboratory, path: Path) -> None:
@@ -57,7 +63,7 @@ def save_laboratory(laboratory: Laboratory, path: Path) -> None:
 
 
 def _winner(ratio: Range) -> str | None:
-    """The framework that is faster for certain, or None."""
+    """Which of the two is faster for certain, or None."""
     if ratio.low is None or ratio.high is None:
         return None
-    return "first" if ratio.low > 1 else "second" if ratio.high < 1 else None
+    return "first" if ratio.low > 1 else "other" if ratio.high < 1 else None

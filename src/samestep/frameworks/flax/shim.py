@@ -14,6 +14,9 @@ import optax
 from flax import nnx
 from jax.experimental import io_callback
 
+JITTED = {"train_step", "train_batches", "train_epoch"}
+"""The function that updates the state: a script has one of these."""
+
 
 def version() -> dict[str, str]:
     """Versions of Flax and of what it stands on."""
@@ -137,7 +140,7 @@ def follow(script: Any, model: Any) -> Callable[[], Any]:
 
     What is returned gives the model as it is after the step before.
     """
-    name = "train_epoch" if hasattr(script, "train_epoch") else "train_step"
+    (name,) = JITTED & vars(script).keys()
     step = getattr(script, name)
     latest: list[Any] = []
 
@@ -177,7 +180,7 @@ def _in_parts(array: Any) -> list[Any]:
 
 def _with_fresh_jit(script: Any) -> None:
     """Forget what was compiled, so that the next call sees what hooks have replaced."""
-    for name in {"train_step", "train_epoch"} & vars(script).keys():
+    for name in JITTED & vars(script).keys():
         setattr(script, name, jax.jit(getattr(script, name).__wrapped__))
     jax.clear_caches()
 
