@@ -51,7 +51,7 @@ def main(kind, path, folder, epochs, arguments):
     assert len(times) == int(epochs) + 1
     seconds = [after - before for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
     peak = load("own_process", arguments["own_process"]).peak_bytes()
-    print("steady", statistics.median(seconds[1:]), peak)
+    print("steady", statistics.quantiles(seconds[1:], n=10, method="inclusive")[0], peak)
 
 
 if __name__ == "__main__":

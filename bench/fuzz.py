@@ -22,7 +22,7 @@ import numpy as np
 from samestep.datasets.idx import parse_idx
 from samestep.datasets.own_files import load_own_file
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment, shipped_experiments
+from samestep.experiment_file import load_experiment, shipped_experiments
 from samestep.report.document import load_report
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
@@ -130,6 +130,23 @@ def exchange_value(content: bytearray, generator: random.Random) -> bytearray:
     return content[:start] + generator.choice(NASTY) + content[end:]
 
 
+def attempt(load: Load, path: Path) -> tuple[bool, str | None]:
+    """Whether a file was taken, and what was wrong with how it was taken or refused."""
+    start = time.perf_counter()
+    offence = None
+    taken = False
+    try:
+        load(path)
+        taken = True
+    except BadInput as error:
+        if "\n" in str(error):
+            offence = f"not one sentence: {error!r}"
+    except BaseException as error:
+        offence = f"{type(error).__name__}: {error}"
+    seconds = time.perf_counter() - start
+    return taken, offence or (f"took {seconds:.1f} s" if seconds > SLOWEST else None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000, help="over all kinds of files")
@@ -137,36 +154,20 @@ def main() -> None:
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     offenders: list[str] = []
-    total = 0
+    each = options.inputs // len(KINDS)
     with tempfile.TemporaryDirectory(prefix="samestep-fuzz-") as folder:
         for kind, (suffix, seeds, load) in KINDS.items():
             generator = random.Random(f"{options.seed}/{kind}")
-            taken = refused = 0
-            slowest = 0.0
-            for number in range(options.inputs // len(KINDS)):
-                path = Path(folder) / f"input{suffix}"
-                content = damage(generator.choice(seeds), generator)
-                path.write_bytes(content)
-                start = time.perf_counter()
-                try:
-                    load(path)
-                    taken += 1
-                except BadInput as error:
-                    refused += 1
-                    if "\n" in str(error):
-                        offenders.append(f"{kind} {number}: not one sentence: {error!r}")
-                except BaseException as error:
-                    offenders.append(f"{kind} {number}: {type(error).__name__}: {error}")
-                slowest = max(slowest, time.perf_counter() - start)
-                if slowest > SLOWEST and len(offenders) < 20:
-                    offenders.append(f"{kind} {number}: took {slowest:.1f} s")
-                    slowest = 0.0
-            total += taken + refused
-            print(
-                f"{kind:12} {taken + refused:8,} inputs: {taken:7,} taken, {refused:7,} refused",
-                flush=True,
-            )
-    print(f"inputs: {total:,}; tracebacks and other offences: {len(offenders)}")
+            path = Path(folder) / f"input{suffix}"
+            count = 0
+            for number in range(each):
+                path.write_bytes(damage(generator.choice(seeds), generator))
+                taken, offence = attempt(load, path)
+                count += taken
+                if offence is not None:
+                    offenders.append(f"{kind} {number}: {offence}")
+            print(f"{kind:12} {each:8,} inputs: {count:7,} taken", flush=True)
+    print(f"inputs: {each * len(KINDS):,}; tracebacks and other offences: {len(offenders)}")
     for offender in offenders[:10]:
         print(offender[:300])
     sys.exit(bool(offenders))

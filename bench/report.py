@@ -28,6 +28,7 @@ from samestep.result import (
     Trial,
     save_result,
 )
+from samestep.steadiness import steady_epoch
 from samestep.verdict import verdict_of
 
 RUNGS = ("forward", "loss", "gradient", "step", "trajectory")
@@ -111,7 +112,7 @@ def made_up(trials: int, epochs: int) -> Result:
                         prepare=0.01,
                         build=0.01,
                         first_epoch=times[0],
-                        steady_epoch=statistics.median(times[1:]),
+                        steady_epoch=steady_epoch(times),
                         start=1.0,
                     ),
                     epochs=[Epoch(seconds=s, loss=1 / (n + 1)) for n, s in enumerate(times)],

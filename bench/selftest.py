@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 
@@ -129,15 +130,22 @@ def faults() -> Line:
     return Line("faults survived / injected", f"{counts.get('passed', 0)} / {injected}", wrong)
 
 
-def fuzz(inputs: int) -> Line:
-    command = [sys.executable, "bench/fuzz.py", "--inputs", str(inputs)]
+def fuzz(inputs: int) -> Iterator[Line]:
+    yield fuzz_by("fuzz.py", "tracebacks / damaged files", inputs)
+    if find_spec("atheris") is not None:
+        what = "tracebacks / files that a guided fuzzer made"
+        yield fuzz_by("fuzz_guided.py", what, inputs)
+
+
+def fuzz_by(program: str, what: str, inputs: int) -> Line:
+    command = [sys.executable, f"bench/{program}", "--inputs", str(inputs)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     print(done.stdout, flush=True)
     found = re.search(r"inputs: ([\d,]+); tracebacks and other offences: (\d+)", done.stdout)
     if found is None:
-        return Line("tracebacks / damaged files", "the fuzzer itself broke", [done.stderr[-300:]])
+        return Line(what, "the fuzzer itself broke", [done.stderr[-300:]])
     offences = done.stdout.split(found[0])[1].splitlines()[1:]
-    return Line("tracebacks / damaged files", f"{found[2]} / {found[1]}", offences)
+    return Line(what, f"{found[2]} / {found[1]}", offences)
 
 
 def main() -> None:
@@ -156,7 +164,7 @@ def main() -> None:
     if "faults" in options.only:
         lines.append(faults())
     if "fuzz" in options.only:
-        lines.append(fuzz(options.inputs))
+        lines += fuzz(options.inputs)
     for line in lines:
         print(f"{line.what:58} {line.found}")
         for wrong in line.wrong:

@@ -2,7 +2,7 @@
 
 For each framework, in one run, fresh processes, the three of a repeat one after another in
 random order, because a machine that others use too changes its speed within minutes:
-(a) the steady epoch (the median of epochs 2 and on) in a trial of a race,
+(a) the steady epoch (the lower decile of epochs 2 and on) in a trial of a race,
 (b) the same generated script by itself,
 (c) the hand-written script of bench/handwritten;
 and the peak memory of all three.
@@ -26,11 +26,12 @@ from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
 from samestep.codegen import Unsupported
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import WORKERS, Settings, choose_settings, run_worker, worker_environment
 from samestep.plan import Plan, make_plan
 from samestep.standalone import standalone_folder
 from samestep.stats import ratio
+from samestep.steadiness import steady_epoch
 
 HERE = Path(__file__).parent
 
@@ -112,7 +113,8 @@ def in_race(
         )
     epochs = [event for event in outcome.events if event["event"] == "epoch"]
     memory = outcome.find("memory") or {}
-    steady = statistics.median((e["end"] - e["start"]) / 1e9 for e in epochs[1:])
+    steady = steady_epoch([(e["end"] - e["start"]) / 1e9 for e in epochs])
+    assert steady is not None
     return steady, memory["peak_bytes"]
 
 

@@ -11,7 +11,7 @@ from samestep.catalogue import (
     named_framework,
 )
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 
 FRAMEWORK = """\
 language = "python"

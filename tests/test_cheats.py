@@ -7,7 +7,7 @@ import pytest
 from samestep.catalogue import named_framework
 from samestep.cheats import CHEATS, Cheat, Planting
 from samestep.codegen import render_script
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import Plan, make_plan
 from samestep.selftest import QUICK, Case, base_file, cheat_in, quick_cases, run_case
 

@@ -17,7 +17,8 @@ from samestep.catalogue import find_frameworks
 from samestep.codegen import Unsupported, clean_title, language_of, render_script
 from samestep.datasets import Dataset
 from samestep.errors import BadInput
-from samestep.experiment import Experiment, load_experiment
+from samestep.experiment import Experiment
+from samestep.experiment_file import load_experiment
 from samestep.language import STAGES
 from samestep.placing import array_shapes, place_layers
 from samestep.plan import Plan, make_plan

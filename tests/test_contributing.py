@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from samestep.catalogue import named_framework
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import make_plan
 from samestep.proof import prove
 

@@ -9,7 +9,7 @@ from shipped import EVERY_FRAMEWORK, installed
 
 from samestep import api
 from samestep.curves import Task, plan_with_seed, read_curve, train_one
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import make_plan
 from samestep.racing import read_trial

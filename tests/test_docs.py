@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samestep.experiment import shipped_experiments
+from samestep.experiment_file import shipped_experiments
 from samestep.traps import TRAPS
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ import pytest
 
 from samestep import reference
 from samestep.dropout import Draws, draw_gradients, has_dropout, judge_dropout
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.layers import Dropout
 from samestep.plan import Plan, make_plan
 from samestep.reference import Masks

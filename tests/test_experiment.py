@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.errors import BadInput
-from samestep.experiment import (
-    OPTIMIZERS,
-    Experiment,
-    find_experiment,
-    load_experiment,
-    shipped_experiments,
-    validate_experiment,
-)
+from samestep.experiment import OPTIMIZERS, Experiment
+from samestep.experiment_check import validate_experiment
+from samestep.experiment_file import find_experiment, load_experiment, shipped_experiments
 
 DOCUMENT = tomllib.loads(EXPERIMENT.format(data=IRIS, classes=3))
 

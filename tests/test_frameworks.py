@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from shipped import SHIPPED, installed, marks_of
 
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import make_plan
 from samestep.proof import prove
 

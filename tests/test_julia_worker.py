@@ -16,7 +16,7 @@ from processes import alive, wait_for
 
 from samestep import launch
 from samestep.catalogue import Framework, load_folder
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import Plan, make_plan
 from samestep.racing import read_trial

@@ -17,7 +17,7 @@ from processes import alive, wait_for
 from samestep import launch
 from samestep.catalogue import Framework, load_folder
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker
 from samestep.plan import Plan, make_plan
 from samestep.racing import read_trial

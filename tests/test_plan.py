@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.errors import BadInput
-from samestep.experiment import Training, load_experiment
+from samestep.experiment import Training
+from samestep.experiment_file import load_experiment
 from samestep.plan import (
     PROOF_BATCHES,
     PROOF_EPOCHS,

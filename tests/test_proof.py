@@ -14,7 +14,7 @@ from shipped import SHIPPED, installed, marks_of
 from samestep import codegen, proof, reference
 from samestep.audit import AuditBatches, judge_audit
 from samestep.catalogue import Framework, find_frameworks
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.ladder import judge
 from samestep.launch import Outcome
 from samestep.layers import BatchNorm

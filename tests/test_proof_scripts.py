@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from samestep.catalogue import find_frameworks
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import Plan, make_plan
 from samestep.proof_scripts import render_scripts
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from samestep.catalogue import find_frameworks
 from samestep.codegen import render_script
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import make_plan
 from samestep.python_source import literal, stages, statistics
 

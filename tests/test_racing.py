@@ -12,7 +12,7 @@ from rich.console import Console
 
 from samestep import racing
 from samestep.catalogue import named_framework
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import Outcome, Settings
 from samestep.plan import make_plan
 from samestep.proof_record import FrameworkProof

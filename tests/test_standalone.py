@@ -7,7 +7,7 @@ import pytest
 from shipped import EVERY_FRAMEWORK, SHIPPED, installed
 
 from samestep.codegen import Unsupported, render_script
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import Plan, make_plan
 from samestep.standalone import standalone_folder
 

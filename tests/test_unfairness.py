@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from samestep import api
 from samestep.cli import app
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.result import Epoch, Range, Result, Seconds, Trial
 from samestep.unfairness.lab import measure_unfairness, points_for, row_of
 from samestep.unfairness.points import FEW_ROWS, POINTS, with_few_rows

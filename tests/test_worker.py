@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import samestep
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import Plan, make_plan
 
 WORKER = Path(samestep.__file__).parent / "worker" / "worker.py"

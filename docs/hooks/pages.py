@@ -18,7 +18,7 @@ from samestep.catalogue import Framework, find_frameworks
 from samestep.cli import app
 from samestep.codegen import Unsupported, language_of, render_script
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment, shipped_experiments
+from samestep.experiment_file import load_experiment, shipped_experiments
 from samestep.plan import Plan, make_plan
 from samestep.report.html import race_page
 from samestep.report.markdown import markdown_report, safe

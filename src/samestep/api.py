@@ -7,7 +7,8 @@ from samestep.catalogue import Framework, choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
 from samestep.curves import run_curves
 from samestep.errors import BadInput
-from samestep.experiment import CosineRate, Experiment, Training, load_experiment
+from samestep.experiment import CosineRate, Experiment, Training
+from samestep.experiment_file import load_experiment
 from samestep.launch import TIMEOUT, Settings, choose_settings
 from samestep.locking import sole_writer
 from samestep.plan import Plan, make_plan

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from samestep.blas import kernel_warning
@@ -30,6 +29,7 @@ from samestep.result import (
     save_result,
 )
 from samestep.schedule import Place, places_due
+from samestep.steadiness import steady_epoch
 from samestep.surroundings import Watch
 from samestep.threads import thread_warnings
 from samestep.verdict import verdict_of
@@ -226,7 +226,7 @@ def _seconds(outcome: Outcome) -> Seconds:
         prepare=_value(outcome.find("prepared"), "seconds"),
         build=_value(outcome.find("built"), "seconds"),
         first_epoch=times[0] if times else None,
-        steady_epoch=median(times[1:]) if len(times) > 1 else None,
+        steady_epoch=steady_epoch(times),
         train=_value(outcome.find("trained"), "seconds"),
         compile=(outcome.find("trained") or {}).get("compile_seconds"),
         evaluate=_value(outcome.find("evaluated"), "seconds"),

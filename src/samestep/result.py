@@ -44,7 +44,7 @@ class Seconds(Record):
     build: float | None = None
     first_epoch: float | None = None
     steady_epoch: float | None = None
-    """Median of the epochs from the second on."""
+    """What nine in ten of the epochs after the first take at least."""
     train: float | None = None
     compile: float | None = None
     """Of `train`, where the runtime tells it (Julia since 1.9)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from samestep.catalogue import Framework
 from samestep.codegen import render_script
 from samestep.errors import BadInput
-from samestep.experiment import validate_experiment
+from samestep.experiment_check import validate_experiment
 from samestep.machine import IDENTITY, SYSTEM, describe_machine, first_difference
 from samestep.plan import Plan, make_plan
 from samestep.proof_record import FrameworkProof

@@ -10,7 +10,7 @@ from samestep.catalogue import Framework, find_frameworks
 from samestep.cheats import CHEATS, Cheat, Planting
 from samestep.codegen import render_script
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.launch import choose_settings, run_worker
 from samestep.plan import Plan, make_plan
 from samestep.proof import prove

@@ -10,7 +10,7 @@ from rich.console import Console
 from samestep.catalogue import Framework, named_framework
 from samestep.codegen import Unsupported, language_of, render_script
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.plan import Plan, make_plan
 from samestep.report.table import code_view, plain, stages_view, statistics_view
 from samestep.standalone import standalone_folder

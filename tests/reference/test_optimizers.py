@@ -18,8 +18,8 @@ from samestep.experiment import (
     RmsProp,
     Sgd,
     StepRate,
-    load_experiment,
 )
+from samestep.experiment_file import load_experiment
 from samestep.layers import Dense
 from samestep.placing import place_layers
 from samestep.plan import Plan, make_plan, split_batches

@@ -6,7 +6,7 @@ import pytest
 from reported import race_of
 
 from samestep import api
-from samestep.experiment import shipped_experiments
+from samestep.experiment_file import shipped_experiments
 from samestep.report.command import OWN_FILE, repeating_command
 from samestep.result import Result
 

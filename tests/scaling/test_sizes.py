@@ -3,7 +3,7 @@
 import pytest
 
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment
+from samestep.experiment_file import load_experiment
 from samestep.scaling.sizes import Vary, choose_sizes
 
 IRIS_FORWARD = 2 * (4 * 10 + 10 * 3)

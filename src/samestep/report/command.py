@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from samestep.errors import BadInput
-from samestep.experiment import load_experiment, shipped_experiments, validate_experiment
+from samestep.experiment_check import validate_experiment
+from samestep.experiment_file import load_experiment, shipped_experiments
 from samestep.result import Result
 from samestep.schedule import is_sequential
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from samestep.errors import BadInput
-from samestep.experiment import Experiment, validate_experiment
+from samestep.experiment import Experiment
+from samestep.experiment_check import validate_experiment
 from samestep.layers import Conv2d, Dense, LayerKind
 from samestep.plan import Plan, make_plan
 

@@ -6,7 +6,8 @@ and each point of the critique takes that away again.
 
 from collections.abc import Sequence
 
-from samestep.experiment import Experiment, load_experiment
+from samestep.experiment import Experiment
+from samestep.experiment_file import load_experiment
 from samestep.unfairness.points import POINTS, TOO_SMALL, Point
 
 NAME = "study-2019"
