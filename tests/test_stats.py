@@ -102,10 +102,31 @@ def test_false_alarms_are_rare_with_many_frameworks_that_are_the_same():
 
 
 def test_the_t_interval_agrees_with_a_table():
-    # t(0.975, 4 degrees) = 2.776 445; the logs of these have mean 0 and deviation 1.
-    logs = [-1.2649110640673518, -0.6324555320336759, 0.0, 0.6324555320336759, 1.2649110640673518]
+    # t(0.975, 3 degrees) = 3.182 446; the logs of these have mean 0 and deviation 1.
+    logs = [place * math.sqrt(0.6) for place in (-1.5, -0.5, 0.5, 1.5)]
     found = typical([math.exp(value) for value in logs])
-    assert math.log(found.high) == pytest.approx(2.7764451 / math.sqrt(5), rel=1e-6)
+    assert math.log(found.high) == pytest.approx(3.1824463 / 2, rel=1e-6)
+
+
+def test_the_interval_of_a_few_values_is_by_their_order():
+    five = typical([1.0, 2.0, 3.0, 4.0, 99.0])
+    assert (five.low, five.high) == pytest.approx((1.0, 99.0))
+    # 0.05 lies a tenth of the way from 2/64 to 14/64, so 5 * 0.1 / (1 + 4 * 0.1) of the way in.
+    six = typical([math.exp(value) for value in (0, 1, 2, 3, 4, 5)])
+    assert (math.log(six.low), math.log(six.high)) == pytest.approx((5 / 14, 5 - 5 / 14))
+
+
+@pytest.mark.parametrize("count", [5, 6, 7])
+def test_the_interval_of_a_few_values_holds_the_median_of_noise_with_long_tails(count):
+    generator = random.Random(0)
+
+    def one() -> float:
+        return math.exp(0.01 * generator.gauss(0, 1) / max(0.05, generator.random()))
+
+    intervals = [typical([one() for _ in range(count)]) for _ in range(2000)]
+    hits = sum(found.low <= 1 <= found.high for found in intervals)
+    # Three standard deviations of a share of 95% of 2,000 are 29.
+    assert 0.93 * 2000 - 29 < hits < 0.97 * 2000 + 29
 
 
 def test_nothing_to_rank():
