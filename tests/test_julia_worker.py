@@ -99,7 +99,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert (outcome.status, outcome.message, outcome.exit_code) == ("done", "", 0)
     assert [event["event"] for event in outcome.events] == [
         *("ready", "prepared", "built", "epoch", "epoch", "epoch"),
-        *("trained", "evaluated", "memory", "threads", "row", "done"),
+        *("trained", "probed", "evaluated", "memory", "threads", "row", "done"),
     ]
     ready = outcome.find("ready")
     assert ready is not None
@@ -304,7 +304,7 @@ def test_killing_the_coordinator_leaves_no_worker(
         "import sys\n"
         "from pathlib import Path\n"
         "from samestep.catalogue import load_folder\n"
-        "from samestep.experiment import load_experiment\n"
+        "from samestep.experiment_file import load_experiment\n"
         "from samestep.launch import Settings, run_worker\n"
         "from samestep.plan import make_plan\n"
         "folder, script = map(Path, sys.argv[1:])\n"

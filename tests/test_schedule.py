@@ -9,7 +9,13 @@ import pytest
 
 from samestep.proof_record import FrameworkProof
 from samestep.result import RacedFramework, Result, Seconds, Trial, load_result
-from samestep.schedule import Place, most_blocks, places_due, steady_times
+from samestep.schedule import (
+    Place,
+    disturbed_trials,
+    most_blocks,
+    places_due,
+    steady_times,
+)
 from samestep.surroundings import Surroundings
 from samestep.verdict import pair_states, verdict_of
 
@@ -108,6 +114,25 @@ def test_a_budget_fixes_the_blocks_after_the_first_and_is_kept() -> None:
     noisy = runner({"a": 1.0, "b": 1.0}, noise=0.5)
     play(slower, lambda place: noisy(place).model_copy(update={"wall_seconds": next(walls)}))
     assert sum(trial.wall_seconds for trial in slower.trials) <= 21.0
+
+
+def test_a_core_that_was_slow_at_the_end_of_a_trial_disturbs_its_block() -> None:
+    result = empty("ab", trials=4)
+    noisy = runner({"a": 1.0, "b": 1.0}, noise=0.1)
+
+    def probed(place: Place) -> Trial:
+        # Julia's loop is not Python's: a framework is compared with itself alone.
+        seconds = {"a": 0.02, "b": 0.05}[place.framework]
+        slow = place == Place("b", 1, place.position, None)
+        idle = Surroundings(
+            others=0.0, stolen=0.0, megahertz=None, probe_seconds=seconds * (1.6 if slow else 1.1)
+        )
+        return noisy(place).model_copy(update={"surroundings": idle})
+
+    played = play(result, probed)
+    assert [place.repeats for place in played] == [None] * 8 + [1, 1]
+    assert [trial.framework for trial in disturbed_trials(result)] == ["b"]
+    assert set(steady_times(result)["a"]) == {0, 2, 3, 4}
 
 
 def test_a_disturbed_block_of_an_open_race_is_run_again_at_once() -> None:

@@ -90,6 +90,7 @@ def test_a_trial_says_each_phase_in_turn(plan: Plan, tmp_path: Path) -> None:
         "built",
         *["epoch"] * 4,
         "trained",
+        "probed",
         "evaluated",
         "memory",
         "threads",

@@ -104,7 +104,7 @@ def race(
 
     There are 5 `trials` of every framework; or, with `within` (a share) or `budget` (seconds), as
     many as it takes to tell all neighbours apart or to know that they are closer, at most 50.
-    A block that other processes disturbed is run once more, if `repeats`. With `epochs`, a trial
+    A block that was disturbed from outside is run once more, if `repeats`. With `epochs`, a trial
     trains no more than so many of the experiment's. With `curve_seeds`, learning curves come
     after the race, in whole trainings of their own.
     """

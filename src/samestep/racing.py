@@ -107,7 +107,8 @@ def _run_trial(
     watch = Watch()
     outcome = run_worker(framework, "trial", plan, script, settings, epochs=epochs)
     trial = read_trial(outcome, epochs, place)
-    trial.surroundings = watch.end(outcome.cpu_seconds)
+    probe_seconds = _value(outcome.find("probed"), "seconds")
+    trial.surroundings = watch.end(outcome.cpu_seconds, probe_seconds)
     trial.wall_seconds = outcome.wall_seconds
     trial.cold, trial.read_bytes = cold and outcome.read_bytes > 0, outcome.read_bytes
     return trial, outcome

@@ -7,6 +7,7 @@ from random import Random
 from samestep.result import Result, Trial
 from samestep.sequential import judge_pairs, plan_looks, still_open
 from samestep.stats import Blocks
+from samestep.surroundings import MOST_SLOWED
 
 HOPELESS = 3
 """A framework that has lost its first so many trials is not tried again without an end."""
@@ -52,14 +53,27 @@ def is_sequential(result: Result) -> bool:
 
 
 def disturbed_blocks(result: Result) -> list[int]:
-    """Blocks that had a trial with busy neighbours, but for those that are repeats already."""
-    return sorted(
-        {
-            trial.block
-            for trial in result.trials
-            if trial.repeats is None and trial.surroundings and trial.surroundings.disturbed
-        }
-    )
+    """Blocks that had a disturbed trial, but for those that are repeats already."""
+    return sorted({trial.block for trial in disturbed_trials(result) if trial.repeats is None})
+
+
+def disturbed_trials(result: Result) -> list[Trial]:
+    """Trials beside busy neighbours, or at whose end their core was slow for the same framework."""
+    probes: dict[str, list[float]] = {}
+    for trial in result.trials:
+        if (seconds := _probe(trial)) is not None:
+            probes.setdefault(trial.framework, []).append(seconds)
+    limits = {name: MOST_SLOWED * min(seconds) for name, seconds in probes.items()}
+    return [
+        trial
+        for trial in result.trials
+        if (trial.surroundings is not None and trial.surroundings.busy)
+        or (_probe(trial) or 0.0) > limits.get(trial.framework, 0.0)
+    ]
+
+
+def _probe(trial: Trial) -> float | None:
+    return None if trial.surroundings is None else trial.surroundings.probe_seconds
 
 
 def steady_times(result: Result, before: int | None = None) -> dict[str, Blocks]:

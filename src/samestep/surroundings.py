@@ -16,6 +16,9 @@ MOST_OTHERS = 0.25
 MOST_STOLEN = 0.05
 """Share of its time that a virtual machine may have to wait for the real one."""
 
+MOST_SLOWED = 1.25
+"""How many times the fastest probe of a framework's trials another one's may take."""
+
 FREQUENCIES = "devices/system/cpu/cpu*/cpufreq/scaling_cur_freq"
 
 
@@ -31,12 +34,15 @@ class Surroundings(BaseModel):
     megahertz: float | None
     """Mean over the cores when the trial ended; None where the kernel does not tell."""
 
+    probe_seconds: float | None = None
+    """Of a loop that is the same every time, on the trial's core when its training ended."""
+
     joules: float | None = None
     """What the processors used, with whatever else ran; None where the machine does not count."""
 
     @property
-    def disturbed(self) -> bool:
-        """Whether times that were taken then are to be taken again."""
+    def busy(self) -> bool:
+        """Whether somebody else had too much of the machine."""
         return self.others > MOST_OTHERS or self.stolen > MOST_STOLEN
 
 
@@ -48,7 +54,7 @@ class Watch:
         self._times = psutil.cpu_times()
         self._energy = EnergyMeter()
 
-    def end(self, own_seconds: float) -> Surroundings:
+    def end(self, own_seconds: float, probe_seconds: float | None = None) -> Surroundings:
         """What happened since, apart from the trial's own `own_seconds` of processor time."""
         wall = max(time.monotonic() - self._start, 1e-3)
         before, after = self._times, psutil.cpu_times()
@@ -58,6 +64,7 @@ class Watch:
             others=round(max(0.0, busy - own_seconds) / wall, 3),
             stolen=round(min(1.0, max(0.0, stolen)), 4),
             megahertz=_megahertz(),
+            probe_seconds=probe_seconds,
             joules=self._energy.joules(),
         )
 

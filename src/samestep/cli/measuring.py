@@ -75,7 +75,7 @@ def race(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
     repeats: Annotated[
-        bool, typer.Option(help="Run a block once more that other processes disturbed.")
+        bool, typer.Option(help="Run a block once more that was disturbed from outside.")
     ] = True,
     epochs: Annotated[
         int | None, typer.Option(min=2, help="Time so many epochs only; curves take them all.")

@@ -66,7 +66,7 @@ def legend(result: Result) -> Iterable[str]:
     if disturbed:
         what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
         again = "run once more instead" if result.settings.repeats else "not run again"
-        yield f"{what} disturbed by other processes, and {again}."
+        yield f"{what} disturbed from outside, and {again}."
     verdicts = {result.proof[row.framework].verdict for row in result.verdict}
     yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
 

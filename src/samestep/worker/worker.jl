@@ -21,6 +21,7 @@ const SHIM_TOOLS = joinpath(@__DIR__, "shim_tools.jl")
 
 include(joinpath(@__DIR__, "formats.jl"))
 include(joinpath(@__DIR__, "own_process.jl"))
+include(joinpath(@__DIR__, "probe.jl"))
 
 # Events: a line of JSON each, in a file that the coordinator named.
 
@@ -161,6 +162,7 @@ function run_trial(script, shim, plan, job, events, stage)
     end
     compile_seconds = compiled === nothing ? nothing : (compile_time() - compiled) / 1e9
     say(events, "trained"; seconds = seconds, compile_seconds = compile_seconds)
+    say(events, "probed"; seconds = probe_seconds())
     check_precision(shim.get_weights(model), DTYPES[job["precision"]])
     (loss, accuracy), seconds = timed(() -> script.evaluate(model, x_test, y_test), stage, "evaluate")
     say(events, "evaluated"; seconds = seconds, loss = loss, accuracy = accuracy)

@@ -23,6 +23,7 @@ import numpy as np
 
 # Beside this file, which is run as a program.
 import own_process  # type: ignore[import-not-found]
+import probe  # type: ignore[import-not-found]
 
 FLUSH_SECONDS = 0.25
 AUDIT_EPOCHS = 3
@@ -164,6 +165,7 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
         finally:
             clock.flush()
     events.say("trained", seconds=seconds[0])
+    events.say("probed", seconds=probe.probe_seconds())
     check_precision(shim.get_weights(model), job["precision"])
     with stage.timed("evaluate") as seconds:
         loss, accuracy = script.evaluate(model, x_test, y_test)
