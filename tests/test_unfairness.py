@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 from samestep import api
 from samestep.cli import app
 from samestep.errors import BadInput
+from samestep.experiment import Experiment
 from samestep.experiment_file import load_experiment
 from samestep.result import Epoch, Range, Result, Seconds, Trial
+from samestep.unfairness import lab
 from samestep.unfairness.lab import measure_unfairness, points_for, row_of
 from samestep.unfairness.points import FEW_ROWS, POINTS, with_few_rows
 from samestep.unfairness.record import Laboratory, Ratios
@@ -100,37 +102,38 @@ def test_it_takes_two(names: list[str]) -> None:
 def test_who_is_not_proved_is_found_out_before_anything_is_timed() -> None:
     experiment = load_experiment("iris-mlp", ["training.epochs=2"])
     with pytest.raises(BadInput, match="sklearn cannot be raced: its proof of 'Fashion-MNIST"):
-        measure_unfairness(experiment, ["numpy", "sklearn"], study_points(small=True))
+        measure_unfairness(experiment, ["numpy", "sklearn"], study_points(small=True)[-1:])
+
+
+def test_the_study_of_2019_ends_with_its_reviewers_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    *points, rerun = study_points(small=True)
+    assert tuple(points) == POINTS
+    assert rerun.change is not None and rerun.both and rerun.epochs == 2
+    assert rerun.change(load_experiment("iris-mlp")) == load_experiment("fashion-cnn", small=True)
+    asked: list[object] = []
+
+    def measure(experiment: Experiment, frameworks: list[str], points: object, **_: object) -> None:
+        asked.extend([experiment.title, frameworks, len(tuple(points))])  # type: ignore[call-overload]
+        raise BadInput("enough")
+
+    monkeypatch.setattr(lab, "measure_unfairness", measure)
+    CliRunner().invoke(app, ["unfair", "study-2019", "--small"])
+    assert asked == ["Iris, 4-10-3", ["keras-tensorflow", "knet", "flux"], len(POINTS) + 1]
 
 
 def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
-    laboratory, shown = run(tmp_path, "iris-mlp", "numpy,sklearn")
-    assert [one.name for one in laboratory.rows] == [point.name for point in POINTS]
-    assert set(laboratory.races) == {point.name for point in POINTS if point.change}
-    assert {one.framework for one in laboratory.accuracy} == {"numpy", "sklearn"}
-    assert all(one.mean <= one.best <= 1 for one in laboratory.accuracy)
-    assert "shuffled once" in shown and "the luckiest of 2 seeds" in shown
-    assert "TF reshuffles the data every epoch" in shown
-
-
-def test_the_study_of_2019_and_its_reviewers_run_again(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    laboratory, shown = run(tmp_path, "study-2019", "numpy,torch", "--small")
-    rerun = laboratory.rows[-1]
-    assert rerun.ratios["torch"].for_first == rerun.ratios["torch"].for_other
-    assert laboratory.races[rerun.name].experiment["data"]["rows"] == 1280
-    assert laboratory.fair.experiment["title"] == laboratory.title == "Iris, 4-10-3"
-    assert "Fashion-MNIST, two convolutions, for both" in shown
-
-
-def run(folder: Path, experiment: str, frameworks: str, *more: str) -> tuple[Laboratory, str]:
-    """A quick laboratory as it is saved, and as `report` shows it."""
-    path = folder / "unfair.json"
-    arguments = ["unfair", experiment, "-f", frameworks, "--set", "training.epochs=4", *more]
+    path = tmp_path / "unfair.json"
+    arguments = ["unfair", "iris-mlp", "-f", "numpy,sklearn", "--set", "training.epochs=4"]
     done = CliRunner().invoke(
         app, [*arguments, "--trials", "2", "--seeds", "2", "--json", str(path)]
     )
     assert done.exit_code == 0, done.output
-    again = CliRunner().invoke(app, ["report", str(path)], env={"COLUMNS": "160"})
-    return Laboratory.model_validate_json(path.read_text()), again.output
+    laboratory = Laboratory.model_validate_json(path.read_text())
+    assert [row.name for row in laboratory.rows] == [point.name for point in POINTS]
+    assert set(laboratory.races) == {point.name for point in POINTS if point.change}
+    assert {one.framework for one in laboratory.accuracy} == {"numpy", "sklearn"}
+    assert all(one.mean <= one.best <= 1 for one in laboratory.accuracy)
+    shown = CliRunner().invoke(app, ["report", str(path)], env={"COLUMNS": "160"}).output
+    for text in ("shuffled once", "the luckiest of 2 seeds", "TF reshuffles the data every epoch"):
+        assert text in shown
