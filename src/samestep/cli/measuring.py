@@ -14,7 +14,7 @@ from samestep.cli.options import (
     SmallOption,
     split_names,
 )
-from samestep.cli.output import console, path_text
+from samestep.cli.output import console, path_text, say_saved
 from samestep.cli.program import FAILED, NO, OK, app, status_of
 from samestep.errors import BadInput
 
@@ -43,8 +43,7 @@ def prove(
         )
     out = console()
     out.print(result_view(result, out.width))
-    if json is not None:
-        out.print(f"Saved in {path_text(json)}", soft_wrap=True)
+    say_saved(json)
     raise typer.Exit(status_of(result))
 
 
@@ -149,7 +148,7 @@ def race(
                 )
             raise
     out.print(result_view(result, out.width))
-    out.print(f"Saved in {path_text(path)}", soft_wrap=True)
+    say_saved(path)
     if html is not None:
         from samestep.report.files import Wanted, write_reports
 
@@ -201,8 +200,7 @@ def scaling(
             on_progress=live.on_trial,
         )
     console().print(scaling_view(measured))
-    if json is not None:
-        console().print(f"Saved in {path_text(json)}", soft_wrap=True)
+    say_saved(json)
     raise typer.Exit(max(status_of(point.result) for point in measured.points))
 
 
@@ -252,8 +250,7 @@ def unfair(
             on_curve=live.on_curve,
         )
     console().print(laboratory_view(laboratory))
-    if json is not None:
-        console().print(f"Saved in {path_text(json)}", soft_wrap=True)
+    say_saved(json)
 
 
 @app.command()

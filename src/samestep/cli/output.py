@@ -26,3 +26,9 @@ def path_text(path: Path) -> str:
     from samestep.report.text import visible
 
     return visible(str(path))
+
+
+def say_saved(path: Path | None) -> None:
+    """Where a result is now, if it was to be saved."""
+    if path is not None:
+        console().print(f"Saved in {path_text(path)}", soft_wrap=True)

@@ -8,7 +8,7 @@ from samestep.schedule import disturbed_trials
 
 def trial_rows(result: Result) -> list[dict[str, Any]]:
     """A row for each trial: where it stood, what it took (seconds, bytes), how it ended."""
-    disturbed = disturbed_trials(result)
+    disturbed = {(trial.framework, trial.block) for trial in disturbed_trials(result)}
     return [
         {
             "framework": trial.framework,
@@ -22,7 +22,9 @@ def trial_rows(result: Result) -> list[dict[str, Any]]:
             "peak_bytes": trial.peak_bytes,
             "cpu_seconds": trial.cpu_seconds,
             "wall_seconds": trial.wall_seconds,
-            "disturbed": None if trial.surroundings is None else trial in disturbed,
+            "disturbed": None
+            if trial.surroundings is None
+            else (trial.framework, trial.block) in disturbed,
             "message": trial.message,
         }
         for trial in result.trials
