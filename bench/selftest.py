@@ -100,7 +100,7 @@ def accusations(count: int, each: int, names: list[str] | None) -> Line:
         for framework in generator.sample(here, min(each, len(here)))
     ]
     verdicts: dict[str, int] = {}
-    accused: list[str] = []
+    wrong: list[str] = []
 
     def one(task: tuple[Plan, Framework], stop: Event) -> FrameworkProof:
         return prove(*task, stop=stop)
@@ -109,16 +109,16 @@ def accusations(count: int, each: int, names: list[str] | None) -> Line:
         plan, framework = task
         verdicts[proof.verdict] = verdicts.get(proof.verdict, 0) + 1
         if proof.verdict not in (*PROVED, "unsupported"):
+            # A proof that failed accuses nobody, and is no proof.
             title, why = plan.experiment.title, proof.departs or proof.message
-            print(f"{framework.name}: {title}: {proof.verdict}: {why}", flush=True)
-            if proof.verdict == "different":
-                accused.append(f"{framework.name}: {title}: {why}")
+            wrong.append(f"{framework.name}: {title}: {proof.verdict}: {why}")
+            print(wrong[-1], flush=True)
 
     side_by_side(one, tasks, note)
     print(f"random experiments: {verdicts}", flush=True)
     honest = sum(verdicts.get(verdict, 0) for verdict in (*PROVED, "different"))
     what = f"honest scripts accused / proved, {count} random experiments"
-    return Line(what, f"{len(accused)} / {honest}", accused)
+    return Line(what, f"{verdicts.get('different', 0)} / {honest}", wrong)
 
 
 def faults() -> Line:

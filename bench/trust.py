@@ -114,9 +114,9 @@ def is_apart(result: Result) -> bool:
 
 
 def record(blocks: int) -> Noise:
-    """The noise of this machine: NumPy against itself."""
+    """The noise of this machine as a race counts it: NumPy against itself."""
     two = ["numpy", "numpy-again"]
-    result = api.race("iris-mlp", two, LONGER, trials=blocks, repeats=False)
+    result = api.race("iris-mlp", two, LONGER, trials=blocks)
     times = steady_times(result)
     one, other = times["numpy"], times["numpy-again"]
     return [(math.log(one[block]), math.log(other[block])) for block in sorted(one)]

@@ -236,24 +236,34 @@ def trimmed_interval(values: Sequence[float], alpha: float) -> tuple[float, floa
 
 
 def _median_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
-    """Of the median, by interpolated order statistics, where values are few but enough for that.
+    """Of the median, by interpolated order statistics, or Student's where values are too few.
 
-    Whatever the values' distribution; five values give no more than 93.75%. Student's interval of
-    so few would be too wide where one is far off, as on a host that others share.
+    It holds its 95% whatever the values' distribution, as on a host that others share; five
+    values give no more than 93.75%.
 
     Source: Hettmansperger and Sheather 1986, Statistics & Probability Letters 4(2).
     """
     count = len(values)
-    if count >= FEWEST_TRIMMED or 2 ** (1 - count) > 1.25 * alpha:
-        return trimmed_interval(values, alpha)
+    if 2 ** (1 - count) > 1.25 * alpha:
+        return _t_interval(values, alpha)
+    rank = 1
+    while rank + 1 <= count // 2 and _outside(count, rank + 1) <= alpha:
+        rank += 1
+    # Between the interval of the values of this rank from either end, and the next one inside.
+    outer, inner = _outside(count, rank), _outside(count, rank + 1)
+    share = max(0.0, (alpha - outer) / (inner - outer))
+    weight = (count - rank) * share / (rank + (count - 2 * rank) * share)
     order = sorted(values)
-    # What the interval from the first to the last value leaves out, and that from the second on.
-    outside, inside = 2 ** (1 - count), (1 + count) * 2 ** (1 - count)
-    share = max(0.0, (alpha - outside) / (inside - outside))
-    weight = (count - 1) * share / (1 + (count - 2) * share)
-    low = (1 - weight) * order[0] + weight * order[1]
-    high = (1 - weight) * order[-1] + weight * order[-2]
+    low = (1 - weight) * order[rank - 1] + weight * order[rank]
+    high = (1 - weight) * order[-rank] + weight * order[-rank - 1]
     return low, high
+
+
+def _outside(count: int, rank: int) -> float:
+    """How often the median lies outside of the values of this rank from either end."""
+    from scipy.special import bdtr
+
+    return 2 * float(bdtr(rank - 1, count, 0.5))
 
 
 def _t_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
