@@ -20,9 +20,10 @@ from samestep.codegen import Unsupported, language_of, render_script
 from samestep.errors import BadInput
 from samestep.experiment_file import load_experiment, shipped_experiments
 from samestep.plan import Plan, make_plan
+from samestep.report.document import load_report
 from samestep.report.html import race_page
 from samestep.report.markdown import markdown_report, safe
-from samestep.result import Result, load_result
+from samestep.result import Result
 from samestep.traps import TRAPS
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -84,8 +85,9 @@ def script_tab(framework: Framework, plan: Plan) -> Iterator[str]:
 
 
 def saved_results() -> dict[str, Result]:
-    """The results that are shipped, by their files' names."""
-    return {path.stem: load_result(path) for path in sorted(RESULTS.glob("*.json"))}
+    """The races and proofs that are shipped, by their files' names."""
+    loaded = {path.stem: load_report(path) for path in sorted(RESULTS.glob("*.json"))}
+    return {name: saved for name, saved in loaded.items() if isinstance(saved, Result)}
 
 
 def reports() -> dict[str, str]:

@@ -22,7 +22,7 @@ TOY_ROWS = 150
 
 
 def steady(trial: Trial) -> float | None:
-    """The median of the epochs after the first: the fair clock."""
+    """The steady epoch: the fair clock."""
     return trial.seconds.steady_epoch
 
 
