@@ -236,6 +236,20 @@ def crossings(runs: int) -> Iterator[Figure]:
     yield Figure("numpy and torch cross at width", "within 20%", text or "nowhere", close)
 
 
+def real_races(options: argparse.Namespace) -> Iterator[Figure]:
+    yield from settle(options.settle)
+    yield from planted_races(options.races)
+    yield from equal_races(options.races)
+    yield from crossings(options.crossings)
+
+
+def told(figure: Figure) -> Figure:
+    """The figure, once it is printed."""
+    mark = {True: "reached", False: "MISSED", None: ""}[figure.reached]
+    print(f"{figure.what:50} {figure.target:12} {figure.found:40} {mark}".rstrip(), flush=True)
+    return figure
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--races", type=int, default=20, help="real ones, of each kind")
@@ -245,20 +259,10 @@ def main() -> None:
     parser.add_argument("--crossings", type=int, default=3, help="scalings of two frameworks")
     parser.add_argument("--json", type=Path, help="save the figures and the noise here")
     options = parser.parse_args()
-    figures: list[Figure] = []
     with entered():
+        figures = [told(figure) for figure in real_races(options)]
         noise = record(options.blocks)
-        for group in (
-            simulations(noise, options.drawn),
-            planted_races(options.races),
-            settle(options.settle),
-            crossings(options.crossings),
-            equal_races(options.races),
-        ):
-            for figure in group:
-                figures.append(figure)
-                mark = {True: "reached", False: "MISSED", None: ""}[figure.reached]
-                print(f"{figure.what:50} {figure.target:12} {figure.found:40} {mark}", flush=True)
+        figures += [told(figure) for figure in simulations(noise, options.drawn)]
     if options.json is not None:
         content = {"noise": noise, "figures": [vars(figure) for figure in figures]}
         options.json.write_text(json.dumps(content, indent=1) + "\n")

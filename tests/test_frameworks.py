@@ -104,11 +104,15 @@ CONTRACT = [
 ]
 
 
-# These have another framework's script but for a line or two. torch-compile, besides, compiles for
-# half a minute each time; of Keras's, each backend computes every layer in its own way.
+# These have another framework's script but for the loop or a line or two, so what is the same is
+# proved once. torch-compile, besides, compiles for half a minute each time; of Keras's, each
+# backend computes every layer in its own way.
 LAYERS = tuple(path.stem for path in sorted(FOLDER.glob("*.toml")))
+LOOPS = tuple(name for name in EXPERIMENTS if name not in LAYERS)
 ALIKE = {
     "torch-compile": ("norms", "dropout"),
+    "lightning": (*LOOPS, "norms", "dropout"),
+    "flax-scan": (*LOOPS, "convolution", "norms", "dropout"),
     "keras-jax": ("adam", *LAYERS),
     "keras-torch": ("adam", *LAYERS),
 }

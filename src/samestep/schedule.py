@@ -58,7 +58,7 @@ def disturbed_blocks(result: Result) -> list[int]:
 
 
 def disturbed_trials(result: Result) -> list[Trial]:
-    """Trials beside busy neighbours, or at whose end their core was slow for the same framework."""
+    """Trials beside busy neighbours, or whose core was slow just before or after training."""
     probes: dict[str, list[float]] = {}
     for trial in result.trials:
         if (seconds := _probe(trial)) is not None:

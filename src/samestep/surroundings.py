@@ -35,7 +35,8 @@ class Surroundings(BaseModel):
     """Mean over the cores when the trial ended; None where the kernel does not tell."""
 
     probe_seconds: float | None = None
-    """Of a loop that is the same every time, on the trial's core when its training ended."""
+    """Of a loop that is the same every time, on the trial's core: before its training or after,
+    whichever took longer."""
 
     joules: float | None = None
     """What the processors used, with whatever else ran; None where the machine does not count."""

@@ -149,6 +149,7 @@ function run_trial(script, shim, plan, job, events, stage)
     model = shim.set_weights(model, weights(plan))
     say(events, "built"; seconds = seconds)
     GC.gc()
+    before = probe_seconds()
     compiled = compile_time()
     epochs = haskey(job, "epochs") ? parse(Int, job["epochs"]) : plan.facts["epochs"]
     clock = EpochClock(events)
@@ -162,7 +163,7 @@ function run_trial(script, shim, plan, job, events, stage)
     end
     compile_seconds = compiled === nothing ? nothing : (compile_time() - compiled) / 1e9
     say(events, "trained"; seconds = seconds, compile_seconds = compile_seconds)
-    say(events, "probed"; seconds = probe_seconds())
+    say(events, "probed"; seconds = max(before, probe_seconds()))
     check_precision(shim.get_weights(model), DTYPES[job["precision"]])
     (loss, accuracy), seconds = timed(() -> script.evaluate(model, x_test, y_test), stage, "evaluate")
     say(events, "evaluated"; seconds = seconds, loss = loss, accuracy = accuracy)

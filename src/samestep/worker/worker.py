@@ -158,6 +158,8 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
     shim.set_weights(model, plan.weights())
     events.say("built", seconds=seconds[0])
     clock = EpochClock(events)
+    # Short trainings fit between two moments of a neighbour's: the core is tried on either side.
+    before = probe.probe_seconds()
     with stage.timed("train") as seconds:
         try:
             script.train(model, data, int(job.get("epochs", plan.epochs)), clock)
@@ -165,7 +167,7 @@ def run_trial(job: dict[str, str], events: Events, stage: Stage) -> None:
         finally:
             clock.flush()
     events.say("trained", seconds=seconds[0])
-    events.say("probed", seconds=probe.probe_seconds())
+    events.say("probed", seconds=max(before, probe.probe_seconds()))
     check_precision(shim.get_weights(model), job["precision"])
     with stage.timed("evaluate") as seconds:
         loss, accuracy = script.evaluate(model, x_test, y_test)
