@@ -90,7 +90,7 @@ def test_the_second_of_two_blocks_is_the_mirror_image_of_the_first() -> None:
 
 def test_a_clear_race_ends_early_and_who_is_settled_runs_no_more() -> None:
     result = empty("abc", trials=50, within=0.02)
-    played = play(result, runner({"a": 1.0, "b": 1.015, "c": 9.0}, noise=0.01))
+    played = play(result, runner({"a": 1.0, "b": 1.015, "c": 9.0}, noise=0.02))
     counts = {name: sum(p.framework == name for p in played) for name in "abc"}
     assert counts["c"] < counts["a"] == counts["b"] < 50
     assert [row.group for row in verdict_of(result)] == ["a", "b", "c"]
@@ -133,6 +133,24 @@ def test_a_core_that_was_slow_at_the_end_of_a_trial_disturbs_its_block() -> None
     assert [place.repeats for place in played] == [None] * 8 + [1, 1]
     assert [trial.framework for trial in disturbed_trials(result)] == ["b"]
     assert set(steady_times(result)["a"]) == {0, 2, 3, 4}
+
+
+def test_a_first_block_is_found_to_be_disturbed_by_the_one_after_it() -> None:
+    result = empty("ab", trials=4, within=0.001)
+    noisy = runner({"a": 1.0, "b": 1.0}, noise=0.1)
+
+    def probed(place: Place) -> Trial:
+        slow = place == Place("b", 0, place.position, None)
+        idle = Surroundings(
+            others=0.0, stolen=0.0, megahertz=None, probe_seconds=0.016 if slow else 0.01
+        )
+        return noisy(place).model_copy(update={"surroundings": idle})
+
+    played = play(result, probed)
+    assert [(p.block, p.repeats) for p in played[::2]] == [
+        *((0, None), (1, None), (2, 0), (3, None), (4, None)),
+    ]
+    assert set(steady_times(result)["a"]) == {1, 2, 3, 4}
 
 
 def test_a_disturbed_block_of_an_open_race_is_run_again_at_once() -> None:

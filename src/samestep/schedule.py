@@ -113,12 +113,14 @@ def _sequential_places(result: Result, names: Sequence[str]) -> list[Place]:
     last = max(trial.block for trial in result.trials)
     last_trials = [trial for trial in result.trials if trial.block == last]
     repeats = last_trials[0].repeats
-    running = _participants(result, names, last if repeats is None else repeats)
+    running = _participants(result, names, last) if repeats is None else _ran_in(result, repeats)
     due = _not_ended(result, _block(result, running, last, repeats))
     if due:
         return due
-    if result.settings.repeats and last in disturbed_blocks(result):
-        return _block(result, running, last + 1, repeats=last)
+    # A faster probe may tell only later that the first block was disturbed.
+    again = set(disturbed_blocks(result)) - {trial.repeats for trial in result.trials}
+    if result.settings.repeats and again:
+        return _block(result, _ran_in(result, min(again)), last + 1, repeats=min(again))
     if _is_spent(result, last_trials):
         return []
     return _block(result, _participants(result, names, last + 1), last + 1)
@@ -132,6 +134,10 @@ def _participants(result: Result, names: Sequence[str], block: int) -> list[str]
     lost = [t.framework for t in result.trials if t.block < block and t.outcome != "done"]
     hopeless = {name for name in names if not times[name] and lost.count(name) >= HOPELESS}
     return [name for name in names if name in waiting - hopeless]
+
+
+def _ran_in(result: Result, block: int) -> list[str]:
+    return [trial.framework for trial in result.trials if trial.block == block]
 
 
 def _is_spent(result: Result, last_trials: Sequence[Trial]) -> bool:
