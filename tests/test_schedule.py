@@ -90,7 +90,7 @@ def test_the_second_of_two_blocks_is_the_mirror_image_of_the_first() -> None:
 
 def test_a_clear_race_ends_early_and_who_is_settled_runs_no_more() -> None:
     result = empty("abc", trials=50, within=0.02)
-    played = play(result, runner({"a": 1.0, "b": 1.015, "c": 9.0}, noise=0.02))
+    played = play(result, runner({"a": 1.0, "b": 1.015, "c": 9.0}, noise=0.014))
     counts = {name: sum(p.framework == name for p in played) for name in "abc"}
     assert counts["c"] < counts["a"] == counts["b"] < 50
     assert [row.group for row in verdict_of(result)] == ["a", "b", "c"]
