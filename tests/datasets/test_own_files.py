@@ -1,3 +1,4 @@
+import re
 import zipfile
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def test_npz_cut_short(tmp_path: Path) -> None:
     np.savez_compressed(path, x=np.zeros((50, 3)), kind=np.arange(50) % 2)
     path.write_bytes(path.read_bytes()[:-200])
     assert "cannot be read as npz" in problem(data_of(path))
+
+
+def test_npz_that_is_encrypted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.zeros((50, 3)), kind=np.arange(50) % 2)
+    content = bytearray(path.read_bytes())
+    # The lowest bit of the flags, in the directory's entry of each member.
+    for entry in re.finditer(rb"PK\x01\x02", bytes(content)):
+        content[entry.start() + 8] |= 1
+    path.write_bytes(content)
+    assert "is encrypted" in problem(data_of(path))
 
 
 def test_npz_that_is_one_bare_array(tmp_path: Path) -> None:

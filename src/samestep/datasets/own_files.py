@@ -133,7 +133,8 @@ def _read_npz(path: Path, label: str) -> tuple[Floats, Labels]:
             x = archive[next(name for name in names if name != label)]
     except (
         *(OSError, ValueError, EOFError, KeyError, TypeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+        # The last is what zipfile says of an encrypted member.
+        *(zipfile.BadZipFile, zlib.error, RuntimeError),
     ) as error:
         raise BadInput(f"{path}: cannot be read as npz: {error}") from None
     if y.ndim != 1 or x.ndim < 2 or len(x) != len(y):
