@@ -41,7 +41,7 @@ CROSSING = ["numpy", "torch"]
 """Which are known to change places as layers widen, between these factors of the widths."""
 WIDTHS = [2, 3, 4, 6, 8]
 CLOSER = 10
-"""As many draws for a coverage, whose band is narrow: five values give 93.75% by theory."""
+"""So many times the draws for a coverage, whose band is narrow: five values give 93.75%."""
 PARTS = ("settle", "planted", "equal", "crossings", "drawn")
 FIXED = 10
 """Trials of each in the plan that a race which ends by itself is compared with."""
@@ -218,11 +218,11 @@ def settle(races: int) -> Iterator[Figure]:
     # A plan of ten runs repeats disturbed blocks too: repeats count in neither.
     trials = [sum(trial.repeats is None for trial in result.trials) for result in results]
     fixed = FIXED * len(SIX)
-    share = median(trials) / fixed
+    part = median(trials) / fixed
     settled = all(map(is_settled, results))
     end = "" if settled else ", not settled"
-    text = f"{', '.join(map(str, trials))} of {fixed} ({share:.0%}){end}"
-    yield Figure("six frameworks to 2%, trials", "<= 50%", text, settled and share <= 0.5)
+    text = f"{', '.join(map(str, trials))} of {fixed} ({part:.0%}){end}"
+    yield Figure("six frameworks to 2%, trials", "<= 50%", text, settled and part <= 0.5)
 
 
 def is_settled(result: Result) -> bool:
@@ -244,14 +244,15 @@ def crossings(runs: int) -> Iterator[Figure]:
 
 
 def real_races(options: argparse.Namespace) -> Iterator[Figure]:
-    if "settle" in options.only:
-        yield from settle(options.settle)
-    if "planted" in options.only:
-        yield from planted_races(options.races)
-    if "equal" in options.only:
-        yield from equal_races(options.races)
-    if "crossings" in options.only:
-        yield from crossings(options.crossings)
+    parts = {
+        "settle": settle(options.settle),
+        "planted": planted_races(options.races),
+        "equal": equal_races(options.races),
+        "crossings": crossings(options.crossings),
+    }
+    for name, figures in parts.items():
+        if name in options.only:
+            yield from figures
 
 
 def told(figure: Figure) -> Figure:
@@ -273,8 +274,9 @@ def main() -> None:
     options = parser.parse_args()
     with entered():
         figures = [told(figure) for figure in real_races(options)]
-        noise = record(options.blocks) if "drawn" in options.only else []
-        if noise:
+        noise: Noise = []
+        if "drawn" in options.only:
+            noise = record(options.blocks)
             figures += [told(figure) for figure in simulations(noise, options.drawn)]
     if options.json is not None:
         content = {"noise": noise, "figures": [vars(figure) for figure in figures]}

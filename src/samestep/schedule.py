@@ -120,7 +120,8 @@ def _sequential_places(result: Result, names: Sequence[str]) -> list[Place]:
     # A faster probe may tell only later that the first block was disturbed.
     again = set(disturbed_blocks(result)) - {trial.repeats for trial in result.trials}
     if result.settings.repeats and again:
-        return _block(result, _ran_in(result, min(again)), last + 1, repeats=min(again))
+        first = min(again)
+        return _block(result, _ran_in(result, first), last + 1, repeats=first)
     if _is_spent(result, last_trials):
         return []
     return _block(result, _participants(result, names, last + 1), last + 1)
