@@ -235,7 +235,7 @@ def crossings(runs: int) -> Iterator[Figure]:
     found = []
     for seed in range(runs):
         scaling = measure_scaling(
-            api.load("digits-mlp"), "width", CROSSING, sizes=WIDTHS, trials=5, seed=seed
+            api.load("digits-mlp"), "width", CROSSING, sizes=WIDTHS, trials=7, seed=seed
         )
         found += [size_at(scaling, crossing.work.value) for crossing in crossings_of(scaling)]
     text = ", ".join(f"{width:.2f}" for width in found)

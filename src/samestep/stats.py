@@ -96,7 +96,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
 
 def ratio(slower: Blocks, faster: Blocks, alpha: float = ALPHA) -> Interval:
     """Slower over faster, from the blocks that hold both; without one, from the medians."""
-    logs = _log_ratios(slower, faster)
+    logs = paired_logs(slower, faster)
     if not logs:
         return Interval(median(slower.values()) / median(faster.values()), None, None)
     middle = exp(median(logs))
@@ -146,7 +146,7 @@ def pairs_apart(times: Mapping[str, Blocks]) -> set[frozenset[str]]:
 def log_ratios(times: Mapping[str, Blocks]) -> dict[frozenset[str], list[float]]:
     """Of every pair, the logarithms of one over the other, over the blocks that hold both."""
     return {
-        frozenset((one, other)): _log_ratios(times[one], times[other])
+        frozenset((one, other)): paired_logs(times[one], times[other])
         for one, other in combinations(sorted(times), 2)
     }
 
@@ -208,7 +208,8 @@ def _letter(number: int) -> str:
     return ascii_letters[number] if number < len(ascii_letters) else f"({number + 1})"
 
 
-def _log_ratios(one: Blocks, other: Blocks) -> list[float]:
+def paired_logs(one: Blocks, other: Blocks) -> list[float]:
+    """Logarithms of one over the other, over the blocks that hold both."""
     return [log(one[block] / other[block]) for block in sorted(one.keys() & other.keys())]
 
 

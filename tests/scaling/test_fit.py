@@ -7,17 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samestep.scaling.fit import Line, find_crossing, fit, fit_line
+from samestep.scaling.fit import Line, Samples, find_crossing, fit, fit_line
+from samestep.stats import Blocks
 
 WORK = [1e3, 1e4, 1e5, 1e6, 1e7]
 SMALL_OVERHEAD, LARGE_RATE = Line(1e-5, 1e-9), Line(1e-3, 1e-10)
 
 
-def timed(line: Line, noise: float, seed: int, trials: int = 5) -> dict[float, list[float]]:
+def timed(line: Line, noise: float, seed: int, trials: int = 5) -> dict[float, Blocks]:
     generator = random.Random(seed)
     return {
-        work: [line.seconds(work) * math.exp(generator.gauss(0, noise)) for _ in range(trials)]
+        work: {
+            block: line.seconds(work) * math.exp(generator.gauss(0, noise))
+            for block in range(trials)
+        }
         for work in WORK
+    }
+
+
+def slowed(samples: Samples, seed: int) -> dict[float, Blocks]:
+    """By up to twice, each block by its own factor."""
+    generator = random.Random(seed)
+    factors = [math.exp(generator.uniform(0, 0.7)) for _ in range(5 * len(WORK))]
+    return {
+        work: {block: seconds * factors[5 * n + block] for block, seconds in blocks.items()}
+        for n, (work, blocks) in enumerate(samples.items())
     }
 
 
@@ -47,7 +61,7 @@ def test_noisy_times_give_intervals_that_hold_the_truth() -> None:
 
 
 def test_a_curve_that_is_no_line_says_so() -> None:
-    assert fit({work: [math.sqrt(work)] for work in WORK}).misfit > 0.5
+    assert fit({work: {0: math.sqrt(work)} for work in WORK}).misfit > 0.5
 
 
 def test_a_crossing_is_found_with_who_is_faster_below_it() -> None:
@@ -61,10 +75,26 @@ def test_a_crossing_is_found_with_who_is_faster_below_it() -> None:
     assert found.work.low < found.work.value < found.work.high < 1e7
 
 
+def test_what_slows_both_of_a_block_moves_no_crossing() -> None:
+    quiet = timed(SMALL_OVERHEAD, 0, 0), timed(LARGE_RATE, 0, 1)
+    noisy = slowed(quiet[0], 2), slowed(quiet[1], 2)
+    one, other = find_crossing(("a", "b"), quiet), find_crossing(("a", "b"), noisy)
+    assert one is not None and other is not None
+    assert other.work.value == pytest.approx(one.work.value)
+    assert other.work.high == pytest.approx(other.work.low)
+
+
+def test_sizes_without_a_common_block_are_left_out() -> None:
+    one, other = timed(SMALL_OVERHEAD, 0, 0), timed(LARGE_RATE, 0, 1)
+    one[1e5], other[1e5] = {0: 1.0}, {1: 1.0}
+    found = find_crossing(("a", "b"), (one, other))
+    assert found is not None and 1e4 < found.work.value < 1e7
+
+
 def test_lines_that_do_not_cross_have_no_crossing() -> None:
     slow = Line(1e-3, 1e-8)
     assert find_crossing(("a", "b"), (timed(SMALL_OVERHEAD, 0, 0), timed(slow, 0, 0))) is None
-    assert find_crossing(("a", "b"), ({1e3: [1.0]}, {1e3: [2.0]})) is None
+    assert find_crossing(("a", "b"), ({1e3: {0: 1.0}}, {1e3: {0: 2.0}})) is None
 
 
 def test_equals_that_cross_by_noise_have_no_interval() -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from samestep.report.text import interval_text, number_text, visible
 from samestep.scaling.fit import Crossing, Estimate, find_crossing, fit
 from samestep.scaling.record import Scaling
+from samestep.stats import Blocks
 
 POOR_FIT = 0.2
 """A line that misses a point by this share explains little."""
@@ -118,8 +119,8 @@ def _number(value: float) -> str:
     return "inf" if value == float("inf") else number_text(value)
 
 
-def _milliseconds(seconds: Sequence[float] | None) -> str:
-    return "-" if not seconds else number_text(median(seconds) * 1e3)
+def _milliseconds(seconds: Blocks | None) -> str:
+    return "-" if not seconds else number_text(median(seconds.values()) * 1e3)
 
 
 def _left_out(scaling: Scaling, shown: Sequence[str]) -> list[Text]:

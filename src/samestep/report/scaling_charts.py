@@ -22,8 +22,8 @@ def scaling_chart(scaling: Scaling) -> Drawn:
     for name, by_work in samples.items():
         line = fit(by_work)
         measured += [
-            {"framework": name, "size": size_at(scaling, work), "ms": 1e3 * median(seconds)}
-            for work, seconds in by_work.items()
+            {"framework": name, "size": size_at(scaling, work), "ms": 1e3 * median(blocks.values())}
+            for work, blocks in by_work.items()
         ]
         lines += [
             {
@@ -62,7 +62,7 @@ def scaling_chart(scaling: Scaling) -> Drawn:
 
 SCALING_PICTURE = Picture(
     "Time by size",
-    "Medians of the trials (points), time = overhead + work / rate (lines), and where two of these "
-    "lines cross (dashed).",
+    "Medians of the trials (points), time = overhead + work / rate (lines), and where two "
+    "frameworks change places (dashed).",
     scaling_chart,
 )

@@ -8,14 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from samestep.stats import ALPHA
+from samestep.stats import ALPHA, Blocks, paired_logs
 
 RESAMPLES = 1000
 
 Answer = TypeVar("Answer")
 
-Samples = Mapping[float, Sequence[float]]
-"""Work of a step, in FLOPs -> seconds a step, trial by trial."""
+Samples = Mapping[float, Blocks]
+"""Work of a step, in FLOPs -> seconds a step, by block."""
+ByWork = Mapping[float, Sequence[float]]
+"""Work of a step -> values, block by block."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,10 @@ def fit_line(work: Sequence[float], seconds: Sequence[float]) -> Line:
 
 def fit(samples: Samples, seed: int = 0) -> Fit:
     """Through the medians of the trials; intervals by the bootstrap over trials."""
-    line = _line_of(samples)
-    lines = _resampled([samples], seed, lambda drawn: _line_of(drawn[0]))
-    misfit = max(abs(median(seconds) / line.seconds(work) - 1) for work, seconds in samples.items())
+    seconds = {work: list(blocks.values()) for work, blocks in samples.items()}
+    line = _line_of(seconds)
+    lines = _resampled(seconds, seed, _line_of)
+    misfit = max(abs(median(taken) / line.seconds(work) - 1) for work, taken in seconds.items())
     return Fit(
         overhead=_estimate(line.overhead, [one.overhead for one in lines]),
         rate=_estimate(_rate(line), [_rate(one) for one in lines]),
@@ -86,15 +89,18 @@ def find_crossing(
 ) -> Crossing | None:
     """Where two frameworks cross inside the measured range, or None.
 
-    Between measured sizes the medians are joined by straight lines, so that this needs no line
-    through all of them: a crossing is where the difference of the times changes its sign.
+    A crossing is where their ratio, paired within blocks, passes 1. Between measured sizes it is
+    joined by straight lines in logarithms, so that this needs no line through all of them.
     """
-    found = _cross(samples)
+    one, other = samples
+    logs = {work: paired_logs(one[work], other[work]) for work in one.keys() & other.keys()}
+    logs = {work: logs[work] for work in sorted(logs) if logs[work]}
+    found = _cross(logs)
     if found is None:
         return None
     work, first_is_faster_below = found
-    drawn = _resampled(list(samples), seed, lambda pair: _cross((pair[0], pair[1])))
-    places = [one[0] for one in drawn if one is not None]
+    drawn = _resampled(logs, seed, _cross)
+    places = [place[0] for place in drawn if place is not None]
     missed = len(drawn) - len(places)
     below, above = names if first_is_faster_below else names[::-1]
     interval = _estimate(work, places)
@@ -104,37 +110,29 @@ def find_crossing(
     return Crossing(below, above, interval)
 
 
-def _cross(samples: tuple[Samples, Samples]) -> tuple[float, bool] | None:
-    shared = sorted(samples[0].keys() & samples[1].keys())
-    logs = [np.log(median(samples[0][x])) - np.log(median(samples[1][x])) for x in shared]
-    changes = [n for n in range(len(logs) - 1) if logs[n] * logs[n + 1] < 0]
+def _cross(logs: ByWork) -> tuple[float, bool] | None:
+    works, middles = list(logs), [median(values) for values in logs.values()]
+    changes = [n for n in range(len(middles) - 1) if middles[n] * middles[n + 1] < 0]
     if len(changes) != 1:
         return None
     n = changes[0]
-    share = logs[n] / (logs[n] - logs[n + 1])
-    log_work = np.log(shared[n]) + share * (np.log(shared[n + 1]) - np.log(shared[n]))
-    return float(np.exp(log_work)), bool(logs[n] < 0)
+    share = middles[n] / (middles[n] - middles[n + 1])
+    log_work = np.log(works[n]) + share * (np.log(works[n + 1]) - np.log(works[n]))
+    return float(np.exp(log_work)), bool(middles[n] < 0)
 
 
-def _line_of(samples: Samples) -> Line:
-    return fit_line(list(samples), [median(seconds) for seconds in samples.values()])
+def _line_of(seconds: ByWork) -> Line:
+    return fit_line(list(seconds), [median(taken) for taken in seconds.values()])
 
 
 def _rate(line: Line) -> float:
     return 1 / line.per_flop if line.per_flop > 0 else float("inf")
 
 
-def _resampled(
-    samples: Sequence[Samples], seed: int, compute: Callable[[list[Samples]], Answer]
-) -> list[Answer]:
+def _resampled(values: ByWork, seed: int, compute: Callable[[ByWork], Answer]) -> list[Answer]:
     generator = Random(seed)
     return [
-        compute(
-            [
-                {x: generator.choices(list(seconds), k=len(seconds)) for x, seconds in one.items()}
-                for one in samples
-            ]
-        )
+        compute({x: generator.choices(drawn, k=len(drawn)) for x, drawn in values.items()})
         for _ in range(RESAMPLES)
     ]
 

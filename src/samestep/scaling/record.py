@@ -9,6 +9,7 @@ from samestep.proof_record import PROVED
 from samestep.result import Record, Result, save_text
 from samestep.scaling.fit import Samples
 from samestep.schedule import steady_times
+from samestep.stats import Blocks
 
 SCALING_SCHEMA = "samestep-scaling/1"
 
@@ -41,13 +42,15 @@ class Scaling(Record):
             for name in (self.points[0].result.proof if self.points else {})
             if all(p.result.proof[name].verdict in PROVED for p in self.points)
         ]
-        found: dict[str, dict[float, list[float]]] = {name: {} for name in names}
+        found: dict[str, dict[float, Blocks]] = {name: {} for name in names}
         for point in self.points:
             steps = 1 if self.vary == "rows" else point.steps
             times = steady_times(point.result)
             for name in names:
                 if times.get(name):
-                    found[name][point.work] = [s / steps for s in times[name].values()]
+                    found[name][point.work] = {
+                        block: seconds / steps for block, seconds in times[name].items()
+                    }
         return {name: by_work for name, by_work in found.items() if len(by_work) > 1}
 
 
