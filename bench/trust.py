@@ -255,6 +255,13 @@ def real_races(options: argparse.Namespace) -> Iterator[Figure]:
             yield from figures
 
 
+def at_least_one(text: str) -> int:
+    """The number that an option names; `--only` leaves parts out."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on; --only names parts")
+    return int(text)
+
+
 def told(figure: Figure) -> Figure:
     """The figure, once it is printed."""
     mark = {True: "reached", False: "MISSED", None: ""}[figure.reached]
@@ -264,11 +271,15 @@ def told(figure: Figure) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--races", type=int, default=20, help="real ones, of each kind")
-    parser.add_argument("--drawn", type=int, default=2000, help="races drawn from noise")
-    parser.add_argument("--blocks", type=int, default=60, help="that the noise is recorded from")
-    parser.add_argument("--settle", type=int, default=3, help="races of six frameworks")
-    parser.add_argument("--crossings", type=int, default=3, help="scalings of two frameworks")
+    parser.add_argument("--races", type=at_least_one, default=20, help="real ones, of each kind")
+    parser.add_argument("--drawn", type=at_least_one, default=2000, help="races drawn from noise")
+    parser.add_argument(
+        "--blocks", type=at_least_one, default=60, help="that the noise is recorded from"
+    )
+    parser.add_argument("--settle", type=at_least_one, default=3, help="races of six frameworks")
+    parser.add_argument(
+        "--crossings", type=at_least_one, default=3, help="scalings of two frameworks"
+    )
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
     parser.add_argument("--json", type=Path, help="save the figures and the noise here")
     options = parser.parse_args()

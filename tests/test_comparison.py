@@ -49,6 +49,14 @@ def torch_change(old: Result, new: Result, **tolerance: float) -> Change:
 STEADY = [1.00, 1.01, 0.99, 1.005, 0.995]
 
 
+def test_disturbed_trials_that_were_repeated_count_for_nothing(base: Result) -> None:
+    old = with_(base, trials=[trial(seconds, block=n) for n, seconds in enumerate(STEADY)])
+    slowed = [trial(1.9 * seconds, block=n) for n, seconds in enumerate(STEADY)]
+    again = [trial(seconds, block=5 + n, repeats=n) for n, seconds in enumerate(STEADY)]
+    assert torch_change(old, with_(base, trials=slowed)).regressions == ["more time"]
+    assert torch_change(old, with_(base, trials=slowed + again)).regressions == []
+
+
 @pytest.mark.parametrize(
     ("factor", "regressions", "improvements"),
     [(1.0, [], []), (1.04, [], []), (1.10, ["more time"], []), (0.9, [], ["less time"])],

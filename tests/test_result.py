@@ -202,3 +202,17 @@ def test_the_machine_is_described_without_its_name():
     assert 1 <= machine.usable_cores <= machine.cores
     name = platform.node()
     assert not name or len(name) < 4 or name not in machine.model_dump_json()
+
+
+def test_what_counts_ended_well_and_was_not_run_again(result: Result) -> None:
+    again = make_trial("fast", 3, 1.0).model_copy(update={"repeats": 0})
+    result.trials = [
+        make_trial("fast", 0, 1.9),
+        make_trial("slow", 0, 2.0),
+        make_trial("fast", 1, 1.0, outcome="failed"),
+        make_trial("fast", 2, 1.0),
+        again,
+    ]
+    assert [trial.block for trial in result.counted_trials("fast")] == [2, 3]
+    assert [trial.block for trial in result.counted_trials("slow")] == [0]
+    assert [trial.block for trial in result.counted_trials("fast", before=3)] == [0, 2]

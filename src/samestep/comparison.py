@@ -93,7 +93,8 @@ def _change(
     old: Result, new: Result, name: str, get: Callable[[Trial], float | None], alpha: float
 ) -> Interval | None:
     before, after = (
-        [value for trial in _done(result, name) if (value := get(trial))] for result in (old, new)
+        [value for trial in result.counted_trials(name) if (value := get(trial))]
+        for result in (old, new)
     )
     return change(before, after, alpha) if before and after else None
 
@@ -123,15 +124,11 @@ def _accuracy_by_seed(result: Result, name: str) -> dict[int, float]:
 
 
 def _trial_accuracies(result: Result, name: str) -> list[float]:
-    return [trial.evaluation.accuracy for trial in _done(result, name) if trial.evaluation]
-
-
-def _done(result: Result, name: str) -> list[Trial]:
-    return result.finished_trials(name)
+    return [trial.evaluation.accuracy for trial in result.counted_trials(name) if trial.evaluation]
 
 
 def _failures(result: Result, name: str) -> int:
-    return len(result.trials_of(name)) - len(_done(result, name))
+    return sum(trial.outcome != "done" for trial in result.trials_of(name))
 
 
 def _above(interval: Interval | None, limit: float) -> bool:

@@ -232,9 +232,15 @@ class Result(Record):
         """One framework's trials, in the order of their blocks."""
         return [trial for trial in self.trials if trial.framework == framework]
 
-    def finished_trials(self, framework: str) -> list[Trial]:
-        """Those of them that ended well."""
-        return [trial for trial in self.trials_of(framework) if trial.outcome == "done"]
+    def counted_trials(self, framework: str, before: int | None = None) -> list[Trial]:
+        """Those that ended well, of all blocks or of those before one.
+
+        A disturbed trial counts for nothing once it is repeated: who is chosen by what else the
+        machine did is not chosen by the times.
+        """
+        trials = [t for t in self.trials_of(framework) if before is None or t.block < before]
+        repeated = {trial.repeats for trial in trials}
+        return [t for t in trials if t.outcome == "done" and t.block not in repeated]
 
     def finished_curves(self) -> dict[str, list[Curve]]:
         """The curves that ended well, by framework."""

@@ -77,19 +77,16 @@ def _probe(trial: Trial) -> float | None:
 
 
 def steady_times(result: Result, before: int | None = None) -> dict[str, Blocks]:
-    """Seconds of a steady epoch by framework and block, of all blocks or of those before one.
-
-    A disturbed block counts for nothing once it is repeated: who is chosen by what else the
-    machine did is not chosen by the times.
-    """
-    trials = [trial for trial in result.trials if before is None or trial.block < before]
-    replaced = {(trial.repeats, trial.framework) for trial in trials}
-    times: dict[str, dict[int, float]] = {}
-    for trial in trials:
-        steady = trial.seconds.steady_epoch
-        if trial.outcome == "done" and steady and (trial.block, trial.framework) not in replaced:
-            times.setdefault(trial.framework, {})[trial.block] = steady
-    return dict(times)
+    """Seconds of a steady epoch by framework and block, of all blocks or of those before one."""
+    times = {
+        name: {
+            trial.block: trial.seconds.steady_epoch
+            for trial in result.counted_trials(name, before)
+            if trial.seconds.steady_epoch
+        }
+        for name in dict.fromkeys(trial.framework for trial in result.trials)
+    }
+    return {name: blocks for name, blocks in times.items() if blocks}
 
 
 def most_blocks(result: Result) -> int:

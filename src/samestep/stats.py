@@ -214,25 +214,30 @@ def paired_logs(one: Blocks, other: Blocks) -> list[float]:
 
 
 def trimmed_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
-    """Yuen's interval of the trimmed mean; Student's, of the mean, where there are few values.
+    """Yuen's interval of the trimmed mean, or of the mean where there are few values; wider.
 
     A host that others share slows whole trials to half their speed, one in ten or more. Student's
     interval is then so wide that it finds next to nothing; this one leaves out the fifth at
     either end. It takes eight values or more for its level to hold.
+
+    In a quiet hour noise has short tails instead, and a few values of it may lie closer together
+    than they should: Student's interval misses the truth in 7.2% of four even values, and Yuen's in
+    7.1% of ten (Perlo 1933, Biometrika 25, has the case of three). With one degree of freedom less
+    it is 4.0% and 5.9%. Two values give no interval.
 
     Source: Yuen 1974, Biometrika 61(1); Tukey and McLaughlin 1963, Sankhya A 25(3).
     """
     from scipy.special import stdtrit
 
     cut = len(values) // TRIMMED if len(values) >= FEWEST_TRIMMED else 0
-    if cut == 0:
-        return _t_interval(values, alpha)
     order = sorted(values)
-    kept = order[cut:-cut]
-    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
+    kept = order[cut : len(order) - cut]
     count = len(kept)
+    if count < 3:
+        return -inf, inf
+    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
     scale = sqrt((len(values) - 1) / (count * (count - 1)))
-    reach = float(stdtrit(count - 1, 1 - alpha / 2)) * stdev(winsorized) * scale
+    reach = float(stdtrit(count - 2, 1 - alpha / 2)) * stdev(winsorized) * scale
     return fmean(kept) - reach, fmean(kept) + reach
 
 

@@ -99,7 +99,7 @@ def _ratios(result: Result) -> Drawn | None:
 def _trials(result: Result) -> Drawn | None:
     rows = []
     for row in result.verdict:
-        times = [t.seconds.steady_epoch for t in result.finished_trials(row.framework)]
+        times = [t.seconds.steady_epoch for t in result.counted_trials(row.framework)]
         known = sorted(time for time in times if time is not None)
         if not known:
             continue
@@ -142,7 +142,7 @@ def _trials(result: Result) -> Drawn | None:
 def _phases(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
-        trials = result.finished_trials(row.framework)
+        trials = result.counted_trials(row.framework)
         epochs = median(len(trial.epochs) for trial in trials)
         parts = {
             "import": median_of(trials, lambda t: t.seconds.import_),
@@ -174,7 +174,7 @@ def _phases(result: Result) -> Drawn | None:
 def _memory(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
-        peak = median_of(result.finished_trials(row.framework), lambda t: t.peak_bytes)
+        peak = median_of(result.counted_trials(row.framework), lambda t: t.peak_bytes)
         if peak is not None:
             rows.append({"framework": row.framework, "MiB": peak / 2**20})
     return _bars(rows, "MiB", "peak memory of the process, MiB")
@@ -199,7 +199,7 @@ def _accuracy_by_seconds(result: Result) -> Drawn | None:
 def _training_loss(result: Result) -> Drawn | None:
     rows: Rows = []
     for row in result.verdict:
-        trials = result.finished_trials(row.framework)
+        trials = result.counted_trials(row.framework)
         for epoch, points in enumerate(zip(*(t.epochs for t in trials), strict=False), start=1):
             losses = [point.loss for point in points]
             rows.append(

@@ -49,7 +49,7 @@ def ranking_of(result: Result) -> list[Ranked]:
 
 def _measures(result: Result, row: Row) -> dict[str, str]:
     """What else was measured, by the header of its column."""
-    trials = result.finished_trials(row.framework)
+    trials = result.counted_trials(row.framework)
     installed = result.frameworks[row.framework].install_bytes
 
     def over_trials(get: Get, show: Show = number_text) -> str:

@@ -36,7 +36,7 @@ def notes_of(result: Result) -> list[Note]:
             why = "it takes two epochs or more to see a steady one"
             notes.append(Note(name, "unranked", "not ranked", why))
     for name in ranked:
-        sentence = unsteady_sentence(result.finished_trials(name))
+        sentence = unsteady_sentence(result.counted_trials(name))
         if sentence is not None:
             notes.append(Note(name, "unsteady", "not steady", sentence))
     for name, framework in result.frameworks.items():

@@ -89,12 +89,14 @@ def points_for(experiment: Experiment) -> Sequence[Point]:
 def row_of(point: Point, fair: Result, unfair: Result, frameworks: Sequence[str]) -> Row:
     """What an unfairness makes of each ratio, to the first framework's favour and the other's."""
     first, *others = frameworks
-    plain = {name: told(fair.trials_of(name), steady) for name in frameworks}
+    plain = {name: told(fair.counted_trials(name), steady) for name in frameworks}
     favoured = {
-        name: point.choose(told(unfair.trials_of(name), point.clock)) for name in frameworks
+        name: point.choose(told(unfair.counted_trials(name), point.clock)) for name in frameworks
     }
     slighted_in = unfair if point.both else fair
-    slighted = {name: told(slighted_in.trials_of(name), point.other_clock) for name in frameworks}
+    slighted = {
+        name: told(slighted_in.counted_trials(name), point.other_clock) for name in frameworks
+    }
     ratios = {
         other: Ratios(
             fair=_ratio(plain[first], plain[other]),
@@ -112,14 +114,14 @@ def _ratio(first: list[float], second: list[float]) -> Range:
 
 
 def _accuracy(fair: Result) -> list[Accuracy]:
-    found = []
-    for name in fair.frameworks:
-        ends = [c.points[-1].test_accuracy for c in fair.curves if c.framework == name and c.points]
-        if ends:
-            found.append(
-                Accuracy(framework=name, mean=fmean(ends), best=max(ends), seeds=len(ends))
-            )
-    return found
+    ends = {
+        name: [curve.points[-1].test_accuracy for curve in curves]
+        for name, curves in fair.finished_curves().items()
+    }
+    return [
+        Accuracy(framework=name, mean=fmean(found), best=max(found), seeds=len(found))
+        for name, found in ends.items()
+    ]
 
 
 def _check_proved(

@@ -135,6 +135,6 @@ FEW_ROWS = Point(f"{TOY_ROWS} rows, for both", TOO_SMALL, change=with_few_rows, 
 
 
 def told(trials: list[Trial], clock: Clock) -> list[float]:
-    """The times of the trials that ended well, by that clock."""
-    times = [clock(trial) for trial in trials if trial.outcome == "done"]
+    """The times of the trials, by that clock."""
+    times = [clock(trial) for trial in trials]
     return [time for time in times if time is not None]
