@@ -16,6 +16,8 @@ ALPHA = 0.05
 TRIMMED = 5
 """One value in so many is left out at either end."""
 FEWEST_TRIMMED = 8
+FEWEST_APART = 3
+"""Of fewer blocks two frameworks are never told apart."""
 EQUAL = 1e-12
 """Logarithms closer than this are the same number, but for rounding."""
 
@@ -233,7 +235,7 @@ def trimmed_interval(values: Sequence[float], alpha: float) -> tuple[float, floa
     order = sorted(values)
     kept = order[cut : len(order) - cut]
     count = len(kept)
-    if count < 3:
+    if count < FEWEST_APART:
         return -inf, inf
     winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
     scale = sqrt((len(values) - 1) / (count * (count - 1)))

@@ -6,6 +6,7 @@ from itertools import pairwise
 from samestep.report.text import bytes_text, number_text, visible
 from samestep.result import Result
 from samestep.schedule import disturbed_blocks, is_sequential, within
+from samestep.stats import FEWEST_APART
 from samestep.verdict import pair_states
 
 MARKS = {
@@ -49,8 +50,8 @@ def legend(result: Result) -> Iterable[str]:
     )
     if is_sequential(result):
         yield from _settled(result)
-    elif max(len(result.trials_of(row.framework)) for row in result.verdict) < 2:
-        yield "One trial each tells nothing apart; ask for more with --trials."
+    elif max(len(result.counted_trials(row.framework)) for row in result.verdict) < FEWEST_APART:
+        yield f"Fewer than {FEWEST_APART} trials tell nothing apart; ask for more with --trials."
     if result.settings.epochs is not None:
         yield (
             f"Each trial trained {result.settings.epochs} epochs, not all: accuracy, test loss and "
