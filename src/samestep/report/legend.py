@@ -34,7 +34,7 @@ def conditions(result: Result) -> str:
 def _length(result: Result) -> str:
     settings = result.settings
     if not is_sequential(result):
-        return f"{settings.trials} trials"
+        return "1 trial" if settings.trials == 1 else f"{settings.trials} trials"
     rounds = len({trial.block for trial in result.trials})
     limit = settings.budget_seconds
     budget = "" if limit is None else f", at most {number_text(limit / 60)} minutes"
