@@ -226,7 +226,8 @@ def settle(races: int) -> Iterator[Figure]:
 
 
 def is_settled(result: Result) -> bool:
-    times = {name: steady_times(result).get(name, {}) for name in result.frameworks}
+    steady = steady_times(result)
+    times = {name: steady.get(name, {}) for name in result.frameworks}
     return not still_open(times, pair_states(result))
 
 

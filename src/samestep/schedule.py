@@ -126,7 +126,8 @@ def _sequential_places(result: Result, names: Sequence[str]) -> list[Place]:
 
 def _participants(result: Result, names: Sequence[str], block: int) -> list[str]:
     """Whom the blocks before this one have not settled."""
-    times = {name: steady_times(result, block).get(name, {}) for name in names}
+    steady = steady_times(result, block)
+    times = {name: steady.get(name, {}) for name in names}
     looks = plan_looks(most_blocks(result))
     waiting = still_open(times, judge_pairs(times, looks, within(result)))
     lost = [t.framework for t in result.trials if t.block < block and t.outcome != "done"]

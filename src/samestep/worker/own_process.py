@@ -24,11 +24,16 @@ def pin(cpus: str) -> None:
         os.sched_setaffinity(0, {int(cpu) for cpu in cpus.split(",")})
 
 
+def usable_cores() -> list[int]:
+    """The processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
     """On how many processors this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(usable_cores())
 
 
 def pools() -> dict[str, int]:

@@ -13,6 +13,9 @@ import statistics
 import threading
 import time
 
+# Beside this file.
+import own_process  # type: ignore[import-not-found]
+
 DATA = bytes(1 << 20)
 """Long enough for Python to let other threads run beside it."""
 PASSES = 5
@@ -21,7 +24,7 @@ PASSES = 5
 
 def probe_seconds() -> float:
     """The median pass of the slowest core, in seconds, while every core works."""
-    cores = _cores()
+    cores = own_process.usable_cores()
     seconds: dict[int, float] = {}
     ready = threading.Barrier(len(cores))
 
@@ -37,12 +40,6 @@ def probe_seconds() -> float:
     for thread in threads:
         thread.join()
     return max(seconds.values())
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _pass_seconds() -> float:
