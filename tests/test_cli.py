@@ -280,7 +280,8 @@ def test_compare_says_no_to_a_regression_and_refuses_other_work(tmp_path):
     said = refused("compare", iris, digits)
     assert "of different experiments" in said and "--anyway" in said
     assert run("compare", iris, digits, "--anyway").returncode == 1
-    assert "--tolerance" in run("compare", iris, iris, "--tolerance", "-1").stderr
+    assert "--tolerance -1: is no share" in refused("compare", iris, iris, "--tolerance", "-1")
+    assert "less than 100%" in refused("compare", iris, iris, "--accuracy", "1")
     content = json.loads(Path(iris).read_text())
     for trial in content["trials"]:
         if trial["framework"] == "torch":
@@ -289,7 +290,7 @@ def test_compare_says_no_to_a_regression_and_refuses_other_work(tmp_path):
     slower.write_text(json.dumps(content))
     done = run("compare", iris, str(slower))
     assert (done.returncode, "Worse: torch: more time" in done.stdout) == (1, True)
-    assert run("compare", iris, str(slower), "--tolerance", "0.9").returncode == 0
+    assert run("compare", iris, str(slower), "--tolerance", "90%").returncode == 0
 
 
 def test_bad_input_is_one_sentence_and_status_2(tmp_path):
@@ -297,6 +298,11 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path):
     assert 'did you mean "numpy"' in refused("code", "iris-mlp", "nunpy")
     assert 'did you mean "torch"' in refused("prove", "iris-mlp", "-f", "torhc")
     assert "there is no such file" in refused("report", "nowhere.json")
+    assert "'--trials': Input should be greater" in refused("race", "iris-mlp", "--trials", "0")
+    misspelt = refused("race", "--trails")
+    assert "Possible options: --threads, --trials) (samestep race --help" in misspelt
+    assert "Did you mean 'race'" in refused("rase", "iris-mlp")
+    assert "Missing argument 'RESULT' (samestep report --help" in refused("report")
     assert "training.epochs" in refused("prove", "iris-mlp", "--set", "training.epochs=0")
     assert "usable cores" in refused("race", "iris-mlp", "-f", "numpy", "--threads", "4096")
     assert "--timeout" in refused("race", "iris-mlp", "-f", "numpy", "--timeout", "0")

@@ -30,18 +30,21 @@ def parse_duration(text: str, option: str) -> float:
     return seconds
 
 
-def parse_share(text: str, option: str) -> float:
-    """A share of `2%` or `0.02`, more than 0 and below 1.
+def parse_share(text: str, option: str, *, none: bool = False) -> float:
+    """A share of `2%` or `0.02`, below 1 and more than 0, or 0 too where `none` of it is allowed.
 
     >>> parse_share("2%", "--precision"), parse_share("0.5", "--precision")
     (0.02, 0.5)
+    >>> parse_share("0", "--tolerance", none=True)
+    0.0
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)(%?)", text)
     if match is None:
         raise BadInput(f"{option} {text}: is no share; write it as 2% or 0.02")
     share = float(match[1]) / (100 if match[2] else 1)
-    if not 0 < share < 1:
-        raise BadInput(f"{option} {text}: must be more than 0% and less than 100%")
+    if not (0 < share < 1 or (none and share == 0)):
+        least = "0% or more" if none else "more than 0%"
+        raise BadInput(f"{option} {text}: must be {least} and less than 100%")
     return share
 
 

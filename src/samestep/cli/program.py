@@ -1,7 +1,7 @@
 """The program: what all commands belong to, and how it ends."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import typer
 
@@ -17,23 +17,38 @@ app = typer.Typer(
     help="Write a training run once; get it in every framework's own code, proved to be the "
     "same, and raced fairly.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+"""What all of Typer's refusals are; it exports only this one of them."""
 
 
 def main() -> None:
     """Run the command line and exit."""
     try:
-        app(prog_name="samestep")
+        status = app(sys.argv[1:] or ["--help"], prog_name="samestep", standalone_mode=False)
     except (BadInput, RunFailed) as error:
-        from samestep.report.text import visible
-
-        sys.stderr.write(f"samestep: {visible(str(error))}\n")
-        sys.exit(BAD if isinstance(error, BadInput) else FAILED)
+        _refuse(str(error), BAD if isinstance(error, BadInput) else FAILED)
+    except UsageError as error:
+        _refuse(_usage_sentence(error), BAD)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    sys.exit(status)
+
+
+def _refuse(sentence: str, status: int) -> NoReturn:
+    from samestep.report.text import visible
+
+    sys.stderr.write(f"samestep: {visible(sentence)}\n")
+    sys.exit(status)
+
+
+def _usage_sentence(error: typer.BadParameter) -> str:
+    """What Typer refuses in several lines, in one, with the help to look at."""
+    command = error.ctx.command_path if error.ctx is not None else "samestep"
+    return f"{error.format_message().rstrip('.')} ({command} --help says what there is)"
 
 
 def status_of(result: "Result") -> int:

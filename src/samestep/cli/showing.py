@@ -57,11 +57,11 @@ def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A file that race saved.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one.")],
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Share by which time and memory may be more.")
-    ] = 0.05,
-    accuracy: Annotated[float, typer.Option(min=0, help="By how much accuracy may be less.")] = (
-        0.005
-    ),
+        str, typer.Option(metavar="5%", help="By how much time and memory may be more.")
+    ] = "5%",
+    accuracy: Annotated[
+        str, typer.Option(metavar="0.5%", help="By how much accuracy may be less.")
+    ] = "0.5%",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Different experiments or machines too.")
     ] = False,
@@ -69,14 +69,18 @@ def compare(
     """Did anything get slower, larger, less accurate, or stop being the same?"""
     from samestep.comparison import Tolerance, obstacle
     from samestep.comparison import compare as compare_results
+    from samestep.quantities import parse_share
     from samestep.report.comparison import comparison_view
     from samestep.result import load_result
 
+    tolerances = Tolerance(
+        parse_share(tolerance, "--tolerance", none=True),
+        parse_share(accuracy, "--accuracy", none=True),
+    )
     before, after = load_result(old), load_result(new)
     why = obstacle(before, after)
     if why is not None and not anyway:
         raise BadInput(f"{old} and {new}: {why}; --anyway compares them all the same")
-    tolerances = Tolerance(tolerance, accuracy)
     changes = compare_results(before, after, tolerances)
     console().print(comparison_view(before, after, changes, tolerances))
     raise typer.Exit(NO if any(change.regressions for change in changes) else OK)
