@@ -136,6 +136,7 @@ def start_result(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=describe_machine(),
         flops_per_epoch=float(plan.flops_per_row * plan.rows_per_epoch),
+        rows_per_epoch=plan.rows_per_epoch,
         settings=RaceSettings(
             threads=settings.threads,
             device=settings.device,

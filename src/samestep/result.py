@@ -198,6 +198,8 @@ class Result(Record):
     speed: Speed | None = None
     flops_per_epoch: float | None = None
     """Of training: a backward pass counts as two forward ones."""
+    rows_per_epoch: int | None = None
+    """Of training."""
     settings: RaceSettings
     frameworks: dict[str, RacedFramework]
     proof: dict[str, FrameworkProof]

@@ -58,9 +58,15 @@ def _measures(result: Result, row: Row) -> dict[str, str]:
 
     return {
         "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
+        "rows/s": _rows_a_second(result, row.epoch_seconds.median),
+        "import, s": over_trials(lambda t: t.seconds.import_),
+        "prepare, ms": over_trials(lambda t: t.seconds.prepare, milliseconds),
+        "build, ms": over_trials(lambda t: t.seconds.build, milliseconds),
         "first epoch, ms": over_trials(lambda t: t.seconds.first_epoch, milliseconds),
+        "warm-up, %": over_trials(_warm_up_share, "{:.3g}".format),
         "start, s": over_trials(lambda t: None if t.cold else t.seconds.start),
         "cold start, s": over_trials(lambda t: t.seconds.start if t.cold else None),
+        "evaluate, ms": over_trials(lambda t: t.seconds.evaluate, milliseconds),
         "one row, ms": over_trials(lambda t: t.seconds.row, milliseconds),
         "accuracy": over_trials(
             lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
@@ -80,6 +86,19 @@ def _share_of_matmul(result: Result, epoch_seconds: float) -> str:
         return NONE
     reached = result.flops_per_epoch / epoch_seconds / result.speed.matmul_flops
     return number_text(100 * reached)
+
+
+def _rows_a_second(result: Result, epoch_seconds: float) -> str:
+    rows = result.rows_per_epoch
+    return NONE if rows is None else number_text(rows / epoch_seconds)
+
+
+def _warm_up_share(trial: Trial) -> float | None:
+    """Percent of the training: what the first epoch took beyond a steady one, 0 if nothing."""
+    first, steady = trial.seconds.first_epoch, trial.seconds.steady_epoch
+    if first is None or steady is None or not trial.seconds.train:
+        return None
+    return 100 * max(0.0, first - steady) / trial.seconds.train
 
 
 def median_of(trials: Sequence[Trial], get: Get) -> float | None:

@@ -67,7 +67,7 @@ def result_html(result: Result) -> str:
 
 
 def _ranking(result: Result, width: int) -> list[RenderableType]:
-    """One table where it fits, else two."""
+    """One table where it fits, else that of the places and as many more as it takes."""
     ranking = ranking_of(result)
     told = list(ranking[0].measures)
     places = [_place(ranked) for ranked in ranking]
@@ -80,13 +80,25 @@ def _ranking(result: Result, width: int) -> list[RenderableType]:
     )
     if _natural_width(whole) <= width:
         return [whole]
-    return [
-        _table(PLACES, places),
-        _table(
-            ("framework", *told),
-            [[plain(ranked.framework), *ranked.measures.values()] for ranked in ranking],
-        ),
-    ]
+    return [_table(PLACES, places), *_measures(ranking, told, width)]
+
+
+def _measures(ranking: Sequence[Ranked], told: Sequence[str], width: int) -> Iterable[Table]:
+    """Tables of as many measures each as fit."""
+    fitting: list[str] = []
+    for header in told:
+        if fitting and _natural_width(_measured(ranking, [*fitting, header])) > width:
+            yield _measured(ranking, fitting)
+            fitting = []
+        fitting.append(header)
+    yield _measured(ranking, fitting)
+
+
+def _measured(ranking: Sequence[Ranked], headers: Sequence[str]) -> Table:
+    return _table(
+        ("framework", *headers),
+        [[plain(one.framework), *(one.measures[h] for h in headers)] for one in ranking],
+    )
 
 
 def _place(ranked: Ranked) -> list[RenderableType]:
