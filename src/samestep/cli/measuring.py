@@ -215,6 +215,12 @@ def unfair(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", metavar="RESULT", help="Go on with an interrupted one: the same command."
+        ),
+    ] = None,
 ) -> None:
     """Measure what each unfairness of the 2019 study does to the verdict on frameworks.
 
@@ -227,6 +233,8 @@ def unfair(
     from samestep.unfairness import study
     from samestep.unfairness.lab import measure_unfairness, points_for
 
+    if resume is not None and json is not None:
+        raise BadInput("--resume: goes on in that file; leave out --json")
     names = split_names(frameworks)
     if experiment == study.NAME:
         loaded = load(study.EXPERIMENT, overrides or [])
@@ -243,14 +251,15 @@ def unfair(
             seeds=seeds,
             threads=threads,
             timeout=timeout,
-            path=json,
+            path=resume or json,
+            resume=resume is not None,
             on_point=live.on_point,
             on_proof=live.on_proof,
             on_progress=live.on_trial,
             on_curve=live.on_curve,
         )
     console().print(laboratory_view(laboratory))
-    say_saved(json)
+    say_saved(resume or json)
 
 
 @app.command()

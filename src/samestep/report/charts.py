@@ -16,6 +16,7 @@ from samestep.proof_record import FrameworkProof
 from samestep.report.measures import median_of
 from samestep.report.progress import common_accuracy, progress_of, times_to
 from samestep.result import Result
+from samestep.schedule import steady_times
 
 Rows = list[dict[str, Any]]
 Drawn: TypeAlias = alt.Chart | alt.LayerChart
@@ -98,9 +99,9 @@ def _ratios(result: Result) -> Drawn | None:
 
 def _trials(result: Result) -> Drawn | None:
     rows = []
+    times = steady_times(result)
     for row in result.verdict:
-        times = [t.seconds.steady_epoch for t in result.counted_trials(row.framework)]
-        known = sorted(time for time in times if time is not None)
+        known = sorted(times.get(row.framework, {}).values())
         if not known:
             continue
         low, middle, high = quantiles(known, n=4) if len(known) > 1 else known * 3

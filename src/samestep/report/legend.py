@@ -63,10 +63,11 @@ def legend(result: Result) -> Iterable[str]:
             f"of matmul: the training's FLOPs a second, of the {number_text(matmul)} GFLOP/s that "
             f"a large product reaches here (a copy moves {number_text(memory)} GB/s)."
         )
-    yield (
-        "warm-up: what the first epoch took beyond a steady one, to compile and to set up, as a "
-        "share of the training."
-    )
+    if any(trial.seconds.first_epoch is not None for trial in result.trials):
+        yield (
+            "warm-up: what the first epoch took beyond a steady one, to compile and to set up, as "
+            "a share of the training."
+        )
     disturbed = len(disturbed_blocks(result))
     if disturbed:
         what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"

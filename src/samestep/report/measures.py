@@ -1,6 +1,6 @@
 """What a race says of each framework, in words and numbers, however it is shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from statistics import median
 
@@ -24,15 +24,26 @@ class Ranked:
     epoch: str
     ratio: str
     group: str
-    measures: dict[str, str]
-    """What else was measured, by the header of its column."""
+    groups: dict[str, dict[str, str]]
+    """What else was measured: by what it is about, then by the header of its column."""
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """All groups as one."""
+        return {header: text for group in self.groups.values() for header, text in group.items()}
 
 
 def ranking_of(result: Result) -> list[Ranked]:
     """The verdict's rows; what this machine or these frameworks do not tell has no column."""
     ranks = _ranks(result.verdict)
-    rows = {row.framework: _measures(result, row) for row in result.verdict}
-    told = {header for row in rows.values() for header, text in row.items() if text != NONE}
+    groups = {row.framework: _groups(result, row) for row in result.verdict}
+    told = {
+        header
+        for of_one in groups.values()
+        for group in of_one.values()
+        for header, text in group.items()
+        if text != NONE
+    }
     return [
         Ranked(
             rank=ranks[row.framework],
@@ -41,14 +52,21 @@ def ranking_of(result: Result) -> list[Ranked]:
             epoch=_range(row.epoch_seconds, milliseconds),
             ratio=_range(row.ratio, number_text),
             group=row.group,
-            measures={h: text for h, text in rows[row.framework].items() if h in told},
+            groups=_only(groups[row.framework], told),
         )
         for row in result.verdict
     ]
 
 
-def _measures(result: Result, row: Row) -> dict[str, str]:
-    """What else was measured, by the header of its column."""
+def _only(groups: dict[str, dict[str, str]], told: Set[str]) -> dict[str, dict[str, str]]:
+    kept = {
+        title: {header: text for header, text in group.items() if header in told}
+        for title, group in groups.items()
+    }
+    return {title: group for title, group in kept.items() if group}
+
+
+def _groups(result: Result, row: Row) -> dict[str, dict[str, str]]:
     trials = result.counted_trials(row.framework)
     installed = result.frameworks[row.framework].install_bytes
 
@@ -56,9 +74,7 @@ def _measures(result: Result, row: Row) -> dict[str, str]:
         value = median_of(trials, get)
         return NONE if value is None else show(value)
 
-    return {
-        "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
-        "rows/s": _rows_a_second(result, row.epoch_seconds.median),
+    stages = {
         "import, s": over_trials(lambda t: t.seconds.import_),
         "prepare, ms": over_trials(lambda t: t.seconds.prepare, milliseconds),
         "build, ms": over_trials(lambda t: t.seconds.build, milliseconds),
@@ -68,6 +84,10 @@ def _measures(result: Result, row: Row) -> dict[str, str]:
         "cold start, s": over_trials(lambda t: t.seconds.start if t.cold else None),
         "evaluate, ms": over_trials(lambda t: t.seconds.evaluate, milliseconds),
         "one row, ms": over_trials(lambda t: t.seconds.row, milliseconds),
+    }
+    outcome = {
+        "rows/s": _rows_a_second(result, row.epoch_seconds.median),
+        "of matmul, %": _share_of_matmul(result, row.epoch_seconds.median),
         "accuracy": over_trials(
             lambda t: t.evaluation.accuracy if t.evaluation else None, "{:.3f}".format
         ),
@@ -79,6 +99,7 @@ def _measures(result: Result, row: Row) -> dict[str, str]:
         "energy, J": over_trials(lambda t: t.surroundings.joules if t.surroundings else None),
         "on disk, MiB": NONE if installed is None else mebibytes(installed),
     }
+    return {"Stage by stage": stages, "What it gave and took": outcome}
 
 
 def _share_of_matmul(result: Result, epoch_seconds: float) -> str:

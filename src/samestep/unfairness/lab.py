@@ -15,6 +15,12 @@ from samestep.result import Curve, Range, Result, check_writable
 from samestep.stats import change
 from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
 from samestep.unfairness.record import Accuracy, Laboratory, Ratios, Row, save_laboratory
+from samestep.unfairness.resuming import (
+    FAIR,
+    finished_races,
+    is_unfinished_race_of,
+    unfinished_race,
+)
 
 SEEDS = 10
 """Trainings of each framework, among which one is lucky."""
@@ -30,53 +36,77 @@ def measure_unfairness(
     seeds: int = SEEDS,
     timeout: float = TIMEOUT,
     path: Path | None = None,
+    resume: bool = False,
     on_point: Callable[[str], None] | None = None,
     on_proof: Callable[[str, str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_curve: Callable[[Curve, int, int], None] | None = None,
 ) -> Laboratory:
-    """The fair ratio of each framework's time to the first's, and every unfair one."""
+    """The fair ratio of each framework's time to the first's, and every unfair one.
+
+    The laboratory is saved at `path` after every race, and a race after every trial beside it;
+    with `resume`, what is saved there is not run again.
+    """
     if len(frameworks) < 2:
         raise BadInput("unfair: takes two frameworks or more, such as -f keras-tensorflow,flux")
     if path is not None:
         check_writable(path)
     tell = on_point or (lambda name: None)
 
-    def race(changed: Experiment, epochs: int | None = None, curve_seeds: int = 0) -> Result:
-        result = api.race(
-            changed,
-            frameworks,
-            trials=trials,
-            threads=threads,
-            timeout=timeout,
-            epochs=epochs,
-            curve_seeds=curve_seeds,
-            on_proof=on_proof,
-            on_progress=on_progress,
-            on_curve=on_curve,
-        )
+    changed = {point.name: point.change(experiment) for point in points if point.change}
+    experiments = {FAIR: experiment, **changed}
+    done = finished_races(path, experiments, frameworks) if resume and path is not None else {}
+
+    def race(name: str, epochs: int | None = None, curve_seeds: int = 0) -> Result:
+        if name in done:
+            return done[name]
+        tell(name)
+        place = None if path is None else unfinished_race(path)
+        if resume and path is not None and is_unfinished_race_of(experiments[name], path):
+            result = api.resume(
+                unfinished_race(path),
+                timeout=timeout,
+                on_proof=on_proof,
+                on_progress=on_progress,
+                on_curve=on_curve,
+            )
+        else:
+            result = api.race(
+                experiments[name],
+                frameworks,
+                trials=trials,
+                threads=threads,
+                timeout=timeout,
+                epochs=epochs,
+                curve_seeds=curve_seeds,
+                path=place,
+                on_proof=on_proof,
+                on_progress=on_progress,
+                on_curve=on_curve,
+            )
         _check_ranked(result, frameworks)
         return result
 
-    changed = {point: point.change(experiment) for point in points if point.change is not None}
-    # Find out before anything is timed that one of the races cannot be.
-    for one in (experiment, *changed.values()):
-        _check_proved(one, frameworks, on_proof)
+    def save() -> None:
+        if path is not None:
+            save_laboratory(laboratory, path)
+            unfinished_race(path).unlink(missing_ok=True)
 
-    tell("fair")
-    fair = race(experiment, curve_seeds=seeds)
+    # Find out before anything is timed that one of the races cannot be.
+    for name in experiments.keys() - done.keys():
+        _check_proved(experiments[name], frameworks, on_proof)
+
+    fair = race(FAIR, curve_seeds=seeds)
     laboratory = Laboratory(
         title=experiment.title, frameworks=list(frameworks), fair=fair, accuracy=_accuracy(fair)
     )
+    save()
     for point in points:
         unfair = fair
-        if point in changed:
-            tell(point.name)
-            unfair = race(changed[point], point.epochs)
-            laboratory.races[point.name] = unfair
+        if point.name in changed:
+            unfair = laboratory.races[point.name] = race(point.name, point.epochs)
         laboratory.rows.append(row_of(point, fair, unfair, frameworks))
-        if path is not None:
-            save_laboratory(laboratory, path)
+        save()
     return laboratory
 
 

@@ -113,7 +113,7 @@ def batches(
     # Keras peeks at a batch to build the loss; built here, fit asks for its epochs alone.
     model._symbolic_build(data_batch=(x[:1], y[:1]))
     adapter = _planned_adapter(x, y, orders, schedule)
-    return adapter if _takes_one_object(script, schedule) else (adapter, None)
+    return adapter if _takes_one_object(script) else (adapter, None)
 
 
 def logits(script: Any, model: Any, x: np.ndarray) -> np.ndarray:
@@ -217,10 +217,9 @@ def _watching_loop(model: Any, note: Callable[[Any, Any], None]) -> Iterator[Non
         yield
 
 
-def _takes_one_object(script: Any, schedule: dict[str, Any]) -> bool:
+def _takes_one_object(script: Any) -> bool:
     """Whether script.train hands its data to fit whole (tf.data, PyDataset), not as x and y."""
-    tf_data = os.environ["KERAS_BACKEND"] == "tensorflow" and schedule["shuffle"] == "each_epoch"
-    return tf_data or hasattr(script, "FullBatches")
+    return os.environ["KERAS_BACKEND"] == "tensorflow" or hasattr(script, "FullBatches")
 
 
 def _variables(model: Any) -> dict[str, Any]:
