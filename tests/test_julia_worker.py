@@ -99,7 +99,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert (outcome.status, outcome.message, outcome.exit_code) == ("done", "", 0)
     assert [event["event"] for event in outcome.events] == [
         *("ready", "prepared", "built", "epoch", "epoch", "epoch"),
-        *("trained", "probed", "evaluated", "memory", "threads", "row", "done"),
+        *("trained", "probed", "evaluated", "memory", "threads", "evaluated_again", "done"),
     ]
     ready = outcome.find("ready")
     assert ready is not None
@@ -112,6 +112,7 @@ def test_a_trial_says_each_phase_and_is_timed(run: Run) -> None:
     assert trial.evaluation is not None
     assert (trial.evaluation.loss, trial.evaluation.accuracy) == (0.5, 0.9)
     assert trial.peak_bytes > 2**20
+    assert 0 < trial.seconds.evaluate_again < outcome.wall_seconds
     assert 0 < trial.seconds.row < trial.seconds.start < outcome.wall_seconds
     assert outcome.cpu_seconds > 0
 

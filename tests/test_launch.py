@@ -85,6 +85,7 @@ def test_a_trial_that_goes_well(run):
     assert 0.01 <= trial.seconds.steady_epoch < 1
     assert trial.seconds.first_epoch == trial.epochs[0].seconds
     assert trial.peak_bytes > 2**20
+    assert 0 < trial.seconds.evaluate_again < 0.1
     assert 0 < trial.seconds.row < 0.1
     assert 0 < trial.seconds.start < outcome.wall_seconds
     assert outcome.wall_seconds > 0.03

@@ -36,7 +36,7 @@ def outcome_of(ready: dict[str, Any], threads: dict[str, Any] | None = None) -> 
         {"event": "evaluated", "seconds": 0.1, "loss": 0.5, "accuracy": 0.9},
         {"event": "memory", "peak_bytes": 2**27},
         {"event": "threads", **(threads or {"cores": 1, "pools": {}})},
-        {"event": "row", "seconds": 0.001},
+        {"event": "evaluated_again", "seconds": 0.05, "row_seconds": 0.001},
         {"event": "done"},
     ]
     return Outcome("done", "done", "", said, 1.0, 1.0, 0.0, 0)
@@ -134,6 +134,7 @@ def test_the_time_of_one_row_and_of_the_start_are_in_the_table(
 ) -> None:
     result = race(AVX2, versions={})
     assert {trial.seconds.row for trial in result.trials} == {0.001}
+    assert {trial.seconds.evaluate_again for trial in result.trials} == {0.05}
     assert {trial.seconds.start for trial in result.trials} == {0.002}
     assert "one row, ms" in shown(result)
     assert "energy, J" not in shown(result) or result.trials[0].surroundings.joules is not None

@@ -10,13 +10,17 @@ from samestep.cli import app
 from samestep.errors import BadInput
 from samestep.experiment import Experiment
 from samestep.experiment_file import load_experiment
-from samestep.result import Epoch, Range, Result, Seconds, Trial
+from samestep.racing import Progress
+from samestep.result import Epoch, Range, Result, Seconds, Trial, load_result
 from samestep.unfairness import lab
 from samestep.unfairness.lab import measure_unfairness, points_for, row_of
 from samestep.unfairness.points import FEW_ROWS, POINTS, Point, with_few_rows, with_training
 from samestep.unfairness.record import Laboratory, Ratios
+from samestep.unfairness.resuming import unfinished_race
 from samestep.unfairness.study import study_points
 
+LABORATORY = ["unfair", "iris-mlp", "-f", "numpy,sklearn", "--set", "training.epochs=4"]
+LABORATORY += ["--trials", "2", "--seeds", "2"]
 BY_NAME = {point.name: point for point in (*POINTS, FEW_ROWS)}
 
 
@@ -25,7 +29,7 @@ def trial(name: str, block: int, steady: float) -> Trial:
         framework=name,
         block=block,
         position=0,
-        seconds=Seconds(steady_epoch=steady, first_epoch=10.0, evaluate=1.0),
+        seconds=Seconds(steady_epoch=steady, first_epoch=10.0, evaluate=4.0, evaluate_again=1.0),
         epochs=[Epoch(seconds=10.0, loss=1.0), Epoch(seconds=steady, loss=1.0)],
         cpu_seconds=1.0,
         outcome="done",
@@ -69,12 +73,10 @@ def test_every_framework_is_compared_with_the_first(fair: Result) -> None:
     fair.trials += [trial("three", block, 4.0) for block in range(3)]
     row = row_of(BY_NAME["all of these at once"], fair, fair, ["one", "two", "three"])
     # One's best epoch is 1; with the first epoch and evaluation inside, two's and three's are
-    # (10 + 2) / 2 + 1 and (10 + 4) / 2 + 1.
-    assert {name: found.for_first.median for name, found in row.ratios.items()} == {
-        "two": 7,
-        "three": 8,
-    }
-    assert row.ratios["three"].for_other.median == pytest.approx(4 / 6.5)
+    # (10 + 2) / 2 + 2.5 and (10 + 4) / 2 + 2.5.
+    found = {name: ratios.for_first.median for name, ratios in row.ratios.items()}
+    assert found == pytest.approx({"two": 8.5, "three": 9.5})
+    assert row.ratios["three"].for_other.median == pytest.approx(4 / 8)
 
 
 def test_another_winner_must_be_certain() -> None:
@@ -129,10 +131,7 @@ def test_the_study_of_2019_ends_with_its_reviewers_run(monkeypatch: pytest.Monke
 def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     path = tmp_path / "unfair.json"
-    arguments = ["unfair", "iris-mlp", "-f", "numpy,sklearn", "--set", "training.epochs=4"]
-    done = CliRunner().invoke(
-        app, [*arguments, "--trials", "2", "--seeds", "2", "--json", str(path)]
-    )
+    done = CliRunner().invoke(app, [*LABORATORY, "--json", str(path)])
     assert done.exit_code == 0, done.output
     laboratory = Laboratory.model_validate_json(path.read_text())
     assert [row.name for row in laboratory.rows] == [point.name for point in POINTS]
@@ -142,3 +141,61 @@ def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["report", str(path)], env={"COLUMNS": "160"}).output
     for text in ("shuffled once", "the luckiest of 2 seeds", "TF reshuffles the data every epoch"):
         assert text in shown
+
+
+def test_an_interrupted_laboratory_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    path, raced = tmp_path / "unfair.json", list[str]()
+    race = api.race
+
+    def counting(experiment: Experiment, *arguments: object, **options: object) -> Result:
+        raced.append(experiment.training.shuffle)
+        if len(raced) == 3:
+            # In the middle of a race: its first trial is saved, and then it is interrupted.
+            def interrupt(progress: Progress) -> None:
+                if progress.done == 1 and progress.trial is not None:
+                    raise KeyboardInterrupt
+
+            options["on_progress"] = interrupt
+        return race(experiment, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(api, "race", counting)
+    broken = CliRunner().invoke(app, [*LABORATORY, "--json", str(path)])
+    assert broken.exit_code != 0
+    assert f"the same command with --resume {path}" in broken.output
+    assert raced == ["each_epoch", "once", "each_epoch"]
+    before = Laboratory.model_validate_json(path.read_text())
+    interrupted = load_result(unfinished_race(path))
+    raced.clear()
+
+    done = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path)])
+    assert done.exit_code == 0, done.output
+    assert raced == ["never", "never"]
+    after = Laboratory.model_validate_json(path.read_text())
+    assert after.fair == before.fair
+    assert after.races["shuffled once"] == before.races["shuffled once"]
+    went_on = after.races["batches of twice the size"]
+    assert went_on.created == interrupted.created
+    assert interrupted.trials[0] in went_on.trials
+    assert [row.name for row in after.rows] == [point.name for point in POINTS]
+    assert not unfinished_race(path).exists()
+
+
+def test_a_laboratory_goes_on_only_as_it_began(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    path = tmp_path / "unfair.json"
+    assert CliRunner().invoke(app, [*LABORATORY, "--json", str(path)]).exit_code == 0
+    saved = path.read_text()
+    changes = {
+        "frameworks: were numpy, sklearn": ["-f", "sklearn,numpy"],
+        "fair.settings.trials: was 2, is 3 now": ["--trials", "3"],
+        "races.fair: is of another experiment": ["--set", "training.epochs=5"],
+        "leave out --json": ["--json", str(path)],
+    }
+    for said, change in changes.items():
+        done = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path), *change])
+        assert isinstance(done.exception, BadInput), done.output
+        assert said in str(done.exception)
+    assert path.read_text() == saved

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from samestep.catalogue import Framework, choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
@@ -14,8 +15,8 @@ from samestep.locking import sole_writer
 from samestep.plan import Plan, make_plan
 from samestep.proof import prove_all
 from samestep.proof_record import FrameworkProof
-from samestep.racing import Progress, run_race, start_result
-from samestep.result import Curve, Result, check_writable, load_result, save_result
+from samestep.racing import Hooks, run_race, start_result
+from samestep.result import Result, check_writable, load_result, save_result
 from samestep.resuming import check_same_machine, check_same_proofs, check_same_race, plan_again
 from samestep.speed import measure_speed
 
@@ -96,9 +97,7 @@ def race(
     epochs: int | None = None,
     curve_seeds: int = 0,
     path: str | Path | None = None,
-    on_proof: Callable[[str, str], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_curve: Callable[[Curve, int, int], None] | None = None,
+    **hooks: Unpack[Hooks],
 ) -> Result:
     """Prove, then race what is proved; the result is saved at `path` after every trial.
 
@@ -124,7 +123,7 @@ def race(
         _check_timed_epochs(epochs, loaded.training)
     plan = make_plan(loaded)
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
-    proofs = prove_all(plan, chosen, on_progress=on_proof)
+    proofs = prove_all(plan, chosen, on_progress=hooks.get("on_proof"))
     result = start_result(
         *(plan, chosen, proofs, settings),
         trials=trials,
@@ -136,7 +135,7 @@ def race(
         curve_seeds=curve_seeds,
     )
     result.speed = measure_speed(settings)
-    _run(plan, chosen, result, settings, place, on_progress, on_curve)
+    _run(plan, chosen, result, settings, place, hooks)
     return result
 
 
@@ -144,9 +143,7 @@ def resume(
     path: str | Path,
     *,
     timeout: float = TIMEOUT,
-    on_proof: Callable[[str, str], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_curve: Callable[[Curve, int, int], None] | None = None,
+    **hooks: Unpack[Hooks],
 ) -> Result:
     """Go on with an interrupted race, in its file; what has ended there is not run again."""
     place = Path(path)
@@ -158,8 +155,8 @@ def resume(
     plan = plan_again(result, place)
     check_same_race(result, plan, chosen, place)
     settings = choose_settings(result.settings.precision, result.settings.threads, timeout)
-    check_same_proofs(result, prove_all(plan, chosen, on_progress=on_proof), place)
-    _run(plan, chosen, result, settings, place, on_progress, on_curve)
+    check_same_proofs(result, prove_all(plan, chosen, on_progress=hooks.get("on_proof")), place)
+    _run(plan, chosen, result, settings, place, hooks)
     return result
 
 
@@ -169,14 +166,14 @@ def _run(
     result: Result,
     settings: Settings,
     path: Path | None,
-    on_progress: Callable[[Progress], None] | None,
-    on_curve: Callable[[Curve, int, int], None] | None,
+    hooks: Hooks,
 ) -> None:
     """Whatever the result lacks: its trials, then its learning curves."""
     with sole_writer(path):
-        run_race(plan, frameworks, result, settings, path=path, on_progress=on_progress)
+        progress, curve = hooks.get("on_progress"), hooks.get("on_curve")
+        run_race(plan, frameworks, result, settings, path=path, on_progress=progress)
         if result.settings.curve_seeds:
-            run_curves(plan, frameworks, result, settings, path=path, on_curve=on_curve)
+            run_curves(plan, frameworks, result, settings, path=path, on_curve=curve)
 
 
 def _experiment(

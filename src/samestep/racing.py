@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from samestep.blas import kernel_warning
 from samestep.catalogue import Framework
@@ -18,6 +18,7 @@ from samestep.page_cache import empty_page_cache
 from samestep.plan import Plan
 from samestep.proof_record import PROVED, FrameworkProof
 from samestep.result import (
+    Curve,
     Epoch,
     Evaluation,
     RacedFramework,
@@ -47,6 +48,16 @@ class Progress:
     done: int
     total: int
     trial: Trial | None
+
+
+class Hooks(TypedDict, total=False):
+    """What is called while a race runs."""
+
+    on_proof: Callable[[str, str], None]
+    """With a framework that is "proving", then with its verdict; from several threads."""
+    on_progress: Callable[[Progress], None]
+    on_curve: Callable[[Curve, int, int], None]
+    """With a curve, the number of those that are done, and of all."""
 
 
 def run_race(
@@ -232,7 +243,8 @@ def _seconds(outcome: Outcome) -> Seconds:
         train=_value(outcome.find("trained"), "seconds"),
         compile=(outcome.find("trained") or {}).get("compile_seconds"),
         evaluate=_value(outcome.find("evaluated"), "seconds"),
-        row=_value(outcome.find("row"), "seconds"),
+        evaluate_again=_value(outcome.find("evaluated_again"), "seconds"),
+        row=_value(outcome.find("evaluated_again"), "row_seconds"),
         start=_start_seconds(outcome),
     )
 

@@ -49,6 +49,9 @@ class Seconds(Record):
     compile: float | None = None
     """Of `train`, where the runtime tells it (Julia since 1.9)."""
     evaluate: float | None = None
+    """Of the first evaluation, with whatever is compiled for it."""
+    evaluate_again: float | None = None
+    """Of an evaluation on the same rows once more."""
     row: float | None = None
     """Median of evaluating one test row, by itself and again and again."""
     start: float | None = None

@@ -113,13 +113,7 @@ def race(
     with Live(console(True)) as live:
         try:
             if resume is not None:
-                result = api.resume(
-                    resume,
-                    timeout=timeout,
-                    on_proof=live.on_proof,
-                    on_progress=live.on_trial,
-                    on_curve=live.on_curve,
-                )
+                result = api.resume(resume, timeout=timeout, **live.hooks)
             else:
                 result = api.race(
                     str(experiment),
@@ -136,9 +130,7 @@ def race(
                     epochs=epochs,
                     curve_seeds=curve_seeds if curves else 0,
                     path=path,
-                    on_proof=live.on_proof,
-                    on_progress=live.on_trial,
-                    on_curve=live.on_curve,
+                    **live.hooks,
                 )
         except KeyboardInterrupt:
             if live.trials:
@@ -196,8 +188,7 @@ def scaling(
             timeout=timeout,
             path=json,
             on_size=live.on_size,
-            on_proof=live.on_proof,
-            on_progress=live.on_trial,
+            **live.hooks,
         )
     console().print(scaling_view(measured))
     say_saved(json)
@@ -242,24 +233,31 @@ def unfair(
     else:
         loaded = load(experiment, overrides or [], small=small)
         points = points_for(loaded)
+    path = resume or json
     with Live(console(True)) as live:
-        laboratory = measure_unfairness(
-            loaded,
-            names or [],
-            points,
-            trials=trials,
-            seeds=seeds,
-            threads=threads,
-            timeout=timeout,
-            path=resume or json,
-            resume=resume is not None,
-            on_point=live.on_point,
-            on_proof=live.on_proof,
-            on_progress=live.on_trial,
-            on_curve=live.on_curve,
-        )
+        try:
+            laboratory = measure_unfairness(
+                loaded,
+                names or [],
+                points,
+                trials=trials,
+                seeds=seeds,
+                threads=threads,
+                timeout=timeout,
+                path=path,
+                resume=resume is not None,
+                on_point=live.on_point,
+                **live.hooks,
+            )
+        except KeyboardInterrupt:
+            if path is not None and live.trials:
+                sys.stderr.write(
+                    f"samestep: interrupted; to go on: the same command with --resume "
+                    f"{path_text(path)}\n"
+                )
+            raise
     console().print(laboratory_view(laboratory))
-    say_saved(resume or json)
+    say_saved(path)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from samestep.racing import Hooks
 from samestep.racing import Progress as RaceProgress
 from samestep.report.table import plain
 from samestep.report.text import visible
@@ -48,6 +49,15 @@ class Live:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+    @property
+    def hooks(self) -> Hooks:
+        """What a race is to call."""
+        return {
+            "on_proof": self.on_proof,
+            "on_progress": self.on_trial,
+            "on_curve": self.on_curve,
+        }
 
     def on_size(self, size: int) -> None:
         """A race at this size begins."""

@@ -83,6 +83,7 @@ def _groups(result: Result, row: Row) -> dict[str, dict[str, str]]:
         "start, s": over_trials(lambda t: None if t.cold else t.seconds.start),
         "cold start, s": over_trials(lambda t: t.seconds.start if t.cold else None),
         "evaluate, ms": over_trials(lambda t: t.seconds.evaluate, milliseconds),
+        "evaluate again, ms": over_trials(lambda t: t.seconds.evaluate_again, milliseconds),
         "one row, ms": over_trials(lambda t: t.seconds.row, milliseconds),
     }
     outcome = {

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from samestep import api
 from samestep.experiment import Experiment
 from samestep.launch import TIMEOUT
-from samestep.racing import Progress
+from samestep.racing import Hooks
 from samestep.result import check_writable
 from samestep.scaling.record import Point, Scaling, save_scaling
 from samestep.scaling.sizes import Vary, choose_sizes
@@ -24,8 +25,7 @@ def measure_scaling(
     timeout: float = TIMEOUT,
     path: Path | None = None,
     on_size: Callable[[int], None] | None = None,
-    on_proof: Callable[[str, str], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **hooks: Unpack[Hooks],
 ) -> Scaling:
     """A race of so many trials at every size, proved there; saved at `path` size by size."""
     if path is not None:
@@ -41,8 +41,7 @@ def measure_scaling(
             threads=threads,
             seed=seed,
             timeout=timeout,
-            on_proof=on_proof,
-            on_progress=on_progress,
+            **hooks,
         )
         point = Point(size=sized.size, steps=sized.plan.steps, work=sized.work, result=result)
         scaling.points.append(point)

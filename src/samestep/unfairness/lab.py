@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Unpack
 
 from samestep import api
 from samestep.errors import BadInput
 from samestep.experiment import Experiment
-from samestep.launch import TIMEOUT
+from samestep.launch import TIMEOUT, choose_settings
 from samestep.plan import make_plan
 from samestep.proof_record import PROVED
-from samestep.racing import Progress
-from samestep.result import Curve, Range, Result, check_writable
+from samestep.racing import Hooks
+from samestep.result import Range, Result, check_writable
 from samestep.stats import change
 from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
 from samestep.unfairness.record import Accuracy, Laboratory, Ratios, Row, save_laboratory
@@ -38,9 +39,7 @@ def measure_unfairness(
     path: Path | None = None,
     resume: bool = False,
     on_point: Callable[[str], None] | None = None,
-    on_proof: Callable[[str, str], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_curve: Callable[[Curve, int, int], None] | None = None,
+    **hooks: Unpack[Hooks],
 ) -> Laboratory:
     """The fair ratio of each framework's time to the first's, and every unfair one.
 
@@ -55,7 +54,11 @@ def measure_unfairness(
 
     changed = {point.name: point.change(experiment) for point in points if point.change}
     experiments = {FAIR: experiment, **changed}
-    done = finished_races(path, experiments, frameworks) if resume and path is not None else {}
+    done: dict[str, Result] = {}
+    if resume and path is not None:
+        cores = choose_settings(experiment.training.precision, threads).threads
+        asked = {"trials": trials, "threads": cores, "curve_seeds": seeds}
+        done = finished_races(path, experiments, frameworks, asked)
 
     def race(name: str, epochs: int | None = None, curve_seeds: int = 0) -> Result:
         if name in done:
@@ -63,13 +66,7 @@ def measure_unfairness(
         tell(name)
         place = None if path is None else unfinished_race(path)
         if resume and path is not None and is_unfinished_race_of(experiments[name], path):
-            result = api.resume(
-                unfinished_race(path),
-                timeout=timeout,
-                on_proof=on_proof,
-                on_progress=on_progress,
-                on_curve=on_curve,
-            )
+            result = api.resume(unfinished_race(path), timeout=timeout, **hooks)
         else:
             result = api.race(
                 experiments[name],
@@ -80,33 +77,33 @@ def measure_unfairness(
                 epochs=epochs,
                 curve_seeds=curve_seeds,
                 path=place,
-                on_proof=on_proof,
-                on_progress=on_progress,
-                on_curve=on_curve,
+                **hooks,
             )
         _check_ranked(result, frameworks)
         return result
 
-    def save() -> None:
-        if path is not None:
-            save_laboratory(laboratory, path)
+    def save(name: str) -> None:
+        if path is None:
+            return
+        save_laboratory(laboratory, path)
+        if name in experiments.keys() - done.keys():
             unfinished_race(path).unlink(missing_ok=True)
 
     # Find out before anything is timed that one of the races cannot be.
     for name in experiments.keys() - done.keys():
-        _check_proved(experiments[name], frameworks, on_proof)
+        _check_proved(experiments[name], frameworks, hooks.get("on_proof"))
 
     fair = race(FAIR, curve_seeds=seeds)
     laboratory = Laboratory(
         title=experiment.title, frameworks=list(frameworks), fair=fair, accuracy=_accuracy(fair)
     )
-    save()
+    save(FAIR)
     for point in points:
         unfair = fair
         if point.name in changed:
             unfair = laboratory.races[point.name] = race(point.name, point.epochs)
         laboratory.rows.append(row_of(point, fair, unfair, frameworks))
-        save()
+        save(point.name)
     return laboratory
 
 

@@ -27,8 +27,8 @@ def steady(trial: Trial) -> float | None:
 
 
 def with_evaluation(trial: Trial) -> float | None:
-    """An epoch with an evaluation on the test rows inside the timed part."""
-    evaluate, epoch = trial.seconds.evaluate, trial.seconds.steady_epoch
+    """An epoch with an evaluation on the test rows inside the timed part, compiled before."""
+    evaluate, epoch = trial.seconds.evaluate_again, trial.seconds.steady_epoch
     return None if evaluate is None or epoch is None else epoch + evaluate
 
 
@@ -38,9 +38,12 @@ def with_first_epoch(trial: Trial) -> float | None:
 
 
 def with_everything(trial: Trial) -> float | None:
-    """The mean of all epochs, with an evaluation after each."""
-    epoch, evaluate = with_first_epoch(trial), trial.seconds.evaluate
-    return None if evaluate is None or epoch is None else epoch + evaluate
+    """The mean of all epochs, with an evaluation after each, the first with what it compiles."""
+    epoch, seconds = with_first_epoch(trial), trial.seconds
+    if epoch is None or seconds.evaluate is None or seconds.evaluate_again is None:
+        return None
+    first, others = seconds.evaluate, len(trial.epochs) - 1
+    return epoch + (first + others * seconds.evaluate_again) / len(trial.epochs)
 
 
 def everyone(times: list[float]) -> list[float]:

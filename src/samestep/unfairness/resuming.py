@@ -20,12 +20,15 @@ def unfinished_race(path: Path) -> Path:
 
 
 def finished_races(
-    path: Path, experiments: Mapping[str, Experiment], frameworks: Sequence[str]
+    path: Path,
+    experiments: Mapping[str, Experiment],
+    frameworks: Sequence[str],
+    settings: Mapping[str, int],
 ) -> dict[str, Result]:
     """The races by name, `fair` among them, that ended before the interruption.
 
-    `experiments` are those that belong to the names. Raise BadInput if the laboratory is of
-    another machine, other frameworks, other data or other scripts.
+    `experiments` are those that belong to the names, `settings` those of the fair race. Raise
+    BadInput if the laboratory is of another machine, other frameworks, data, settings or scripts.
     """
     if not path.exists() and unfinished_race(path).exists():
         return {}
@@ -33,6 +36,10 @@ def finished_races(
     if laboratory.frameworks != list(frameworks):
         before = ", ".join(laboratory.frameworks)
         raise BadInput(f"{path}: frameworks: were {before}; {AGAIN}")
+    for key, now in settings.items():
+        earlier = getattr(laboratory.fair.settings, key)
+        if earlier != now:
+            raise BadInput(f"{path}: fair.settings.{key}: was {earlier}, is {now} now; {AGAIN}")
     races = {FAIR: laboratory.fair, **laboratory.races}
     chosen = choose_frameworks(list(frameworks))
     for name, result in races.items():
@@ -43,7 +50,7 @@ def finished_races(
 def is_unfinished_race_of(experiment: Experiment, path: Path) -> bool:
     """Whether the race that was interrupted is one of this experiment."""
     race = unfinished_race(path)
-    return race.exists() and load_result(race).experiment == experiment.model_dump(mode="json")
+    return race.exists() and load_result(race).digest == make_plan(experiment).digest
 
 
 def _check_same(
