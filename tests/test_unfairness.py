@@ -15,8 +15,8 @@ from samestep.result import Epoch, Range, Result, Seconds, Trial, load_result
 from samestep.unfairness import lab
 from samestep.unfairness.lab import measure_unfairness, points_for, row_of
 from samestep.unfairness.points import FEW_ROWS, POINTS, Point, with_few_rows, with_training
+from samestep.unfairness.races import unfinished_race
 from samestep.unfairness.record import Laboratory, Ratios
-from samestep.unfairness.resuming import unfinished_race
 from samestep.unfairness.study import study_points
 
 LABORATORY = ["unfair", "iris-mlp", "-f", "numpy,sklearn", "--set", "training.epochs=4"]
@@ -143,6 +143,10 @@ def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
         assert text in shown
 
 
+def interrupted_at_once(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_interrupted_laboratory_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +173,13 @@ def test_an_interrupted_laboratory_goes_on_where_it_was(
     before = Laboratory.model_validate_json(path.read_text())
     interrupted = load_result(unfinished_race(path))
     raced.clear()
+
+    # What has ended is kept, even if the next try gets no further than the first point.
+    monkeypatch.setattr(lab, "row_of", interrupted_at_once)
+    again = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path)])
+    assert again.exit_code != 0
+    assert Laboratory.model_validate_json(path.read_text()).races == before.races
+    monkeypatch.setattr(lab, "row_of", row_of)
 
     done = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path)])
     assert done.exit_code == 0, done.output

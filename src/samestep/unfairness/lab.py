@@ -8,20 +8,15 @@ from typing import Unpack
 from samestep import api
 from samestep.errors import BadInput
 from samestep.experiment import Experiment
-from samestep.launch import TIMEOUT, choose_settings
+from samestep.launch import TIMEOUT
 from samestep.plan import make_plan
 from samestep.proof_record import PROVED
 from samestep.racing import Hooks
 from samestep.result import Range, Result, check_writable
 from samestep.stats import change
 from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
+from samestep.unfairness.races import FAIR, Asked, Races
 from samestep.unfairness.record import Accuracy, Laboratory, Ratios, Row, save_laboratory
-from samestep.unfairness.resuming import (
-    FAIR,
-    finished_races,
-    is_unfinished_race_of,
-    unfinished_race,
-)
 
 SEEDS = 10
 """Trainings of each framework, among which one is lucky."""
@@ -50,60 +45,46 @@ def measure_unfairness(
         raise BadInput("unfair: takes two frameworks or more, such as -f keras-tensorflow,flux")
     if path is not None:
         check_writable(path)
-    tell = on_point or (lambda name: None)
 
     changed = {point.name: point.change(experiment) for point in points if point.change}
     experiments = {FAIR: experiment, **changed}
-    done: dict[str, Result] = {}
-    if resume and path is not None:
-        cores = choose_settings(experiment.training.precision, threads).threads
-        asked = {"trials": trials, "threads": cores, "curve_seeds": seeds}
-        done = finished_races(path, experiments, frameworks, asked)
+    races = Races(
+        experiments, frameworks, Asked(trials, threads, timeout, seeds), path, resume=resume
+    )
+    # Find out before anything is timed that one of the races cannot be.
+    for name in experiments.keys() - races.done.keys():
+        _check_proved(experiments[name], frameworks, hooks.get("on_proof"))
 
-    def race(name: str, epochs: int | None = None, curve_seeds: int = 0) -> Result:
-        if name in done:
-            return done[name]
-        tell(name)
-        place = None if path is None else unfinished_race(path)
-        if resume and path is not None and is_unfinished_race_of(experiments[name], path):
-            result = api.resume(unfinished_race(path), timeout=timeout, **hooks)
-        else:
-            result = api.race(
-                experiments[name],
-                frameworks,
-                trials=trials,
-                threads=threads,
-                timeout=timeout,
-                epochs=epochs,
-                curve_seeds=curve_seeds,
-                path=place,
-                **hooks,
-            )
+    def race(name: str, epochs: int | None = None) -> Result:
+        if on_point is not None and name not in races.done:
+            on_point(name)
+        result = races.of(name, epochs, **hooks)
         _check_ranked(result, frameworks)
         return result
 
-    def save(name: str) -> None:
-        if path is None:
-            return
-        save_laboratory(laboratory, path)
-        if name in experiments.keys() - done.keys():
-            unfinished_race(path).unlink(missing_ok=True)
-
-    # Find out before anything is timed that one of the races cannot be.
-    for name in experiments.keys() - done.keys():
-        _check_proved(experiments[name], frameworks, hooks.get("on_proof"))
-
-    fair = race(FAIR, curve_seeds=seeds)
+    fair = race(FAIR)
     laboratory = Laboratory(
-        title=experiment.title, frameworks=list(frameworks), fair=fair, accuracy=_accuracy(fair)
+        title=experiment.title,
+        frameworks=list(frameworks),
+        fair=fair,
+        # Those of points that are not yet reached, too: interrupted again, it has lost none.
+        races={name: result for name, result in races.done.items() if name != FAIR},
+        accuracy=_accuracy(fair),
     )
-    save(FAIR)
+
+    def save(raced: str, result: Result) -> None:
+        if path is not None:
+            save_laboratory(laboratory, path)
+            races.keep(raced, result)
+
+    save(FAIR, fair)
     for point in points:
-        unfair = fair
+        raced, unfair = FAIR, fair
         if point.name in changed:
-            unfair = laboratory.races[point.name] = race(point.name, point.epochs)
+            raced, unfair = point.name, race(point.name, point.epochs)
+            laboratory.races[raced] = unfair
         laboratory.rows.append(row_of(point, fair, unfair, frameworks))
-        save(point.name)
+        save(raced, unfair)
     return laboratory
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from samestep.result import Range, Record, Result, save_text
 
-UNFAIR_SCHEMA = "samestep-unfair/2"
+UNFAIR_SCHEMA = "samestep-unfair/3"
 
 
 class Ratios(Record):
@@ -46,7 +46,7 @@ class Accuracy(Record):
 class Laboratory(Record):
     """What each unfairness does to one fair experiment."""
 
-    schema_: Literal["samestep-unfair/2"] = Field(default="samestep-unfair/2", alias="schema")
+    schema_: Literal["samestep-unfair/3"] = Field(default="samestep-unfair/3", alias="schema")
     title: str
     frameworks: list[str]
     """The first is the one that the others are compared with."""
