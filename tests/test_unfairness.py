@@ -74,8 +74,10 @@ def test_every_framework_is_compared_with_the_first(fair: Result) -> None:
     row = row_of(BY_NAME["all of these at once"], fair, fair, ["one", "two", "three"])
     # One's best epoch is 1; with the first epoch and evaluation inside, two's and three's are
     # (10 + 2) / 2 + 2.5 and (10 + 4) / 2 + 2.5.
-    found = {name: ratios.for_first.median for name, ratios in row.ratios.items()}
-    assert found == pytest.approx({"two": 8.5, "three": 9.5})
+    assert {name: found.for_first.median for name, found in row.ratios.items()} == {
+        "two": 8.5,
+        "three": 9.5,
+    }
     assert row.ratios["three"].for_other.median == pytest.approx(4 / 8)
 
 
