@@ -22,7 +22,9 @@ race: $(STAMP)
 test: check
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
+# The guided fuzzer is part of it where Atheris has a build for this Python and system.
 selftest: $(STAMP)
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
 	$(BIN)/python bench/selftest.py $(ARGS)
 
 check: $(STAMP)

@@ -122,12 +122,19 @@ def accusations(count: int, each: int, names: list[str] | None) -> Line:
 
 
 def faults() -> Line:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FAULTS]
+    command = [sys.executable, "-m", "pytest", "-q", "-rsfE", "-p", "no:cacheprovider", *FAULTS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", done.stdout)}
-    wrong = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    injected = sum(counts.values())
-    return Line("faults survived / injected", f"{counts.get('passed', 0)} / {injected}", wrong)
+    counted = re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout)
+    counts = {word: int(number) for number, word in counted}
+    lines = done.stdout.splitlines()
+    wrong = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    if done.returncode and not wrong:
+        wrong = [f"pytest ended with status {done.returncode}: {done.stderr[-300:]}"]
+    print(*[line for line in lines if line.startswith("SKIPPED")], sep="\n", flush=True)
+    skipped = counts.pop("skipped", 0)
+    found = f"{counts.get('passed', 0)} / {sum(counts.values())}"
+    what = "faults survived / injected"
+    return Line(what, f"{found} ({skipped} cannot be made here)" if skipped else found, wrong)
 
 
 def fuzz(inputs: int) -> Iterator[Line]:
