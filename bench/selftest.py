@@ -130,7 +130,9 @@ def faults() -> Line:
     wrong = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     if done.returncode and not wrong:
         wrong = [f"pytest ended with status {done.returncode}: {done.stderr[-300:]}"]
-    print(*[line for line in lines if line.startswith("SKIPPED")], sep="\n", flush=True)
+    for line in lines:
+        if line.startswith("SKIPPED"):
+            print(line, flush=True)
     skipped = counts.pop("skipped", 0)
     found = f"{counts.get('passed', 0)} / {sum(counts.values())}"
     what = "faults survived / injected"
