@@ -30,18 +30,7 @@ OVERRIDES = ["data.rows=6400", "data.test_rows=1000", "training.epochs=4"]
 Edits = list[tuple[str, str]]
 
 NOT_FUSED: Edits = [("        fused=True,\n", "")]
-CHANNELS_LAST: Edits = [
-    (
-        "    for epoch in range(1, epochs + 1):\n",
-        "    model = model.to(memory_format=torch.channels_last)\n"
-        "    for epoch in range(1, epochs + 1):\n",
-    ),
-    (
-        "        for x, y in data:\n",
-        "        for x, y in data:\n"
-        "            x = x.contiguous(memory_format=torch.channels_last)\n",
-    ),
-]
+CHANNELS_FIRST: Edits = [(".to(memory_format=torch.channels_last)", "")]
 NO_LOADER: Edits = [
     (
         "    return DataLoader(\n"
@@ -53,8 +42,8 @@ NO_LOADER: Edits = [
     ),
     (
         "        for x, y in data:\n",
-        "        for rows in torch.randperm(len(data[1])).split(128):\n"
-        "            x, y = data[0][rows], data[1][rows]\n",
+        "        for part in torch.randperm(len(data[1])).split(128):\n"
+        "            x, y = data[0][part], data[1][part]\n",
     ),
 ]
 FIT_ARRAYS: Edits = [
@@ -77,27 +66,19 @@ def compiled(argument: str) -> Edits:
 
 VARIANTS: dict[str, dict[str, Edits]] = {
     "torch": {
-        "channels last": CHANNELS_LAST,
+        "channels first": CHANNELS_FIRST,
         "Adam not fused": NOT_FUSED,
         "rows by index, no loader": NO_LOADER,
     },
     "torch-compile": {
-        "channels last": CHANNELS_LAST,
+        "channels last": [
+            ("    return model\n", "    return model.to(memory_format=torch.channels_last)\n")
+        ],
         "Adam fused": [("        eps=1e-8,\n", "        eps=1e-8,\n        fused=True,\n")],
         "rows by index, no loader": NO_LOADER,
     },
     "lightning": {
-        "channels last": [
-            (
-                "        x, y = batch\n",
-                "        x, y = batch\n"
-                "        x = x.contiguous(memory_format=torch.channels_last)\n",
-            ),
-            (
-                "    trainer.fit(model, data)\n",
-                "    trainer.fit(model.to(memory_format=torch.channels_last), data)\n",
-            ),
-        ],
+        "channels first": CHANNELS_FIRST,
         "Adam not fused": NOT_FUSED,
     },
     "tensorflow": {

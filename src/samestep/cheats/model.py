@@ -30,10 +30,10 @@ CHEATS = (
                 "torch",
                 "forward",
                 (
-                    "    return model\n",
+                    "    return model.to(",
                     "    model[1].register_forward_pre_hook(lambda layer, x: (x[0].flip(2, 3),))\n"
                     "    model[1].register_forward_hook(lambda layer, x, out: out.flip(2, 3))\n"
-                    "    return model\n",
+                    "    return model.to(",
                 ),
             ),
         ),
