@@ -4,7 +4,7 @@ A script may be slow because its framework is, or because its template does not 
 framework's fast path. So each script of fashion-cnn runs as it is and with one change that a
 practitioner would try, each in a fresh process, in random order within a repeat. Prints the steady
 epoch of the change over that of the script as it is, taken within a repeat: below 1, it is faster.
-A change may be faster and yet not be taken: that of another framework is a framework of its own
+A change may be faster and yet not be taken: what few scripts have is a framework of its own
 here (`torch-compile`, `flax-scan`, `knet-loop`).
 """
 
