@@ -196,13 +196,10 @@ def test_an_interrupted_laboratory_goes_on_where_it_was(
     assert not unfinished_race(path).exists()
 
 
-def test_a_laboratory_goes_on_only_as_it_began(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_laboratory_goes_on_only_as_it_began(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     path = tmp_path / "unfair.json"
-    monkeypatch.setattr(lab, "row_of", interrupted_at_once)
-    assert CliRunner().invoke(app, [*LABORATORY, "--json", str(path)]).exit_code != 0
+    assert CliRunner().invoke(app, [*LABORATORY, "--json", str(path)]).exit_code == 0
     saved = path.read_text()
     changes = {
         "frameworks: were numpy, sklearn": ["-f", "sklearn,numpy"],
