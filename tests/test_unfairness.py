@@ -12,10 +12,10 @@ from samestep.experiment import Experiment
 from samestep.experiment_file import load_experiment
 from samestep.racing import Progress
 from samestep.result import Epoch, Range, Result, Seconds, Trial, load_result
+from samestep.series import unfinished_race
 from samestep.unfairness import lab
 from samestep.unfairness.lab import measure_unfairness, points_for, row_of
 from samestep.unfairness.points import FEW_ROWS, POINTS, Point, with_few_rows, with_training
-from samestep.unfairness.races import unfinished_race
 from samestep.unfairness.record import Laboratory, Ratios
 from samestep.unfairness.study import study_points
 
@@ -94,6 +94,10 @@ def test_few_rows_are_a_valid_experiment() -> None:
     few = with_few_rows(load_experiment("digits-mlp"))
     assert (few.data.rows, few.data.test_rows) == (150, 150)
     assert points_for(load_experiment("digits-mlp")) == POINTS
+
+
+@pytest.mark.usefixtures("fashion_mnist")
+def test_many_rows_are_tried_as_few() -> None:
     assert points_for(load_experiment("fashion-mlp"))[-1] == FEW_ROWS
 
 

@@ -114,15 +114,15 @@ def race(
         raise BadInput(f"--trials {trials}: must be 1 or more")
     if curve_seeds < 0:
         raise BadInput(f"--curve-seeds {curve_seeds}: must be 1 or more")
-    place = None if path is None else Path(path)
-    if place is not None:
-        check_writable(place)
     chosen = choose_frameworks(_names(frameworks))
     loaded = _experiment(experiment, overrides, small)
     if epochs is not None:
         _check_timed_epochs(epochs, loaded.training)
     plan = make_plan(loaded)
     settings = choose_settings(plan.experiment.training.precision, threads, timeout)
+    place = None if path is None else Path(path)
+    if place is not None:
+        check_writable(place)
     proofs = prove_all(plan, chosen, on_progress=hooks.get("on_proof"))
     result = start_result(
         *(plan, chosen, proofs, settings),

@@ -1,8 +1,10 @@
 """Commands that run frameworks: proofs, races, scalings, laboratories, self-tests."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +12,7 @@ from samestep.cli.options import (
     ExperimentArgument,
     FrameworksOption,
     HtmlOption,
+    ResumeOption,
     SetOption,
     SmallOption,
     split_names,
@@ -17,6 +20,16 @@ from samestep.cli.options import (
 from samestep.cli.output import console, path_text, say_saved
 from samestep.cli.program import FAILED, NO, OK, app, status_of
 from samestep.errors import BadInput
+
+if TYPE_CHECKING:
+    from samestep.report.live import Live
+
+SAME_COMMAND = "the same command with"
+
+SeriesOption = Annotated[
+    Path | None,
+    typer.Option("--json", help="Save the races here, not in results/."),
+]
 
 
 @app.command()
@@ -110,35 +123,27 @@ def race(
     if html is not None:
         check_writable(html, "--html")
     out = console()
-    with Live(console(True)) as live:
-        try:
-            if resume is not None:
-                result = api.resume(resume, timeout=timeout, **live.hooks)
-            else:
-                result = api.race(
-                    str(experiment),
-                    split_names(frameworks),
-                    overrides or [],
-                    small=small,
-                    trials=trials,
-                    within=within,
-                    budget=budget_seconds,
-                    threads=threads,
-                    seed=seed,
-                    timeout=timeout,
-                    repeats=repeats,
-                    epochs=epochs,
-                    curve_seeds=curve_seeds if curves else 0,
-                    path=path,
-                    **live.hooks,
-                )
-        except KeyboardInterrupt:
-            if live.trials:
-                sys.stderr.write(
-                    f"samestep: interrupted; {live.trials} finished trials are in "
-                    f"{path_text(path)}; to go on: samestep race --resume {path_text(path)}\n"
-                )
-            raise
+    with Live(console(True)) as live, _interruptible(live, path, "samestep race"):
+        if resume is not None:
+            result = api.resume(resume, timeout=timeout, **live.hooks)
+        else:
+            result = api.race(
+                str(experiment),
+                split_names(frameworks),
+                overrides or [],
+                small=small,
+                trials=trials,
+                within=within,
+                budget=budget_seconds,
+                threads=threads,
+                seed=seed,
+                timeout=timeout,
+                repeats=repeats,
+                epochs=epochs,
+                curve_seeds=curve_seeds if curves else 0,
+                path=path,
+                **live.hooks,
+            )
     out.print(result_view(result, out.width))
     say_saved(path)
     if html is not None:
@@ -165,8 +170,9 @@ def scaling(
     trials: Annotated[int, typer.Option(min=1, help="Of every framework at every size.")] = 3,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
-    json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
+    json: SeriesOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
+    resume: ResumeOption = None,
 ) -> None:
     """Race at growing sizes: overhead and rate of each framework, and where two of them cross."""
     from samestep.api import load
@@ -176,7 +182,8 @@ def scaling(
     from samestep.scaling.measure import measure_scaling
     from samestep.scaling.sizes import VARIED
 
-    with Live(console(True)) as live:
+    path = _series_path(json, resume, f"{experiment}-scaling")
+    with Live(console(True)) as live, _interruptible(live, path, SAME_COMMAND):
         measured = measure_scaling(
             load(experiment, overrides or [], small=small),
             one_of(vary, VARIED, "--vary"),
@@ -186,12 +193,13 @@ def scaling(
             threads=threads,
             seed=seed,
             timeout=timeout,
-            path=json,
+            path=path,
+            resume=resume is not None,
             on_size=live.on_size,
             **live.hooks,
         )
     console().print(scaling_view(measured))
-    say_saved(json)
+    say_saved(path)
     raise typer.Exit(max(status_of(point.result) for point in measured.points))
 
 
@@ -204,14 +212,9 @@ def unfair(
     trials: Annotated[int, typer.Option(min=2, help="Of each framework in each race.")] = 5,
     seeds: Annotated[int, typer.Option(min=2, help="Trainings among which one is lucky.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Save the races here.")] = None,
+    json: SeriesOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume", metavar="RESULT", help="Go on with an interrupted one: the same command."
-        ),
-    ] = None,
+    resume: ResumeOption = None,
 ) -> None:
     """Measure what each unfairness of the 2019 study does to the verdict on frameworks.
 
@@ -224,8 +227,7 @@ def unfair(
     from samestep.unfairness import study
     from samestep.unfairness.lab import measure_unfairness, points_for
 
-    if resume is not None and json is not None:
-        raise BadInput("--resume: goes on in that file; leave out --json")
+    path = _series_path(json, resume, f"{experiment}-unfair")
     names = split_names(frameworks)
     if experiment == study.NAME:
         loaded = load(study.EXPERIMENT, overrides or [])
@@ -233,29 +235,20 @@ def unfair(
     else:
         loaded = load(experiment, overrides or [], small=small)
         points = points_for(loaded)
-    path = resume or json
-    with Live(console(True)) as live:
-        try:
-            laboratory = measure_unfairness(
-                loaded,
-                names or [],
-                points,
-                trials=trials,
-                seeds=seeds,
-                threads=threads,
-                timeout=timeout,
-                path=path,
-                resume=resume is not None,
-                on_point=live.on_point,
-                **live.hooks,
-            )
-        except KeyboardInterrupt:
-            if path is not None and live.trials:
-                sys.stderr.write(
-                    f"samestep: interrupted; to go on: the same command with --resume "
-                    f"{path_text(path)}\n"
-                )
-            raise
+    with Live(console(True)) as live, _interruptible(live, path, SAME_COMMAND):
+        laboratory = measure_unfairness(
+            loaded,
+            names or [],
+            points,
+            trials=trials,
+            seeds=seeds,
+            threads=threads,
+            timeout=timeout,
+            path=path,
+            resume=resume is not None,
+            on_point=live.on_point,
+            **live.hooks,
+        )
     console().print(laboratory_view(laboratory))
     say_saved(path)
 
@@ -278,6 +271,26 @@ def selftest(
     if not findings or not all(finding.caught for finding in findings):
         raise typer.Exit(NO)
     raise typer.Exit(FAILED if any(finding.found == "failed" for finding in findings) else OK)
+
+
+@contextmanager
+def _interruptible(live: "Live", path: Path, again: str) -> Iterator[None]:
+    """Say, if the user interrupts, that nothing is lost and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if live.trials:
+            sys.stderr.write(
+                f"samestep: interrupted; {live.trials} finished trials are saved; "
+                f"to go on: {again} --resume {path_text(path)}\n"
+            )
+        raise
+
+
+def _series_path(json: Path | None, resume: Path | None, name: str) -> Path:
+    if resume is not None and json is not None:
+        raise BadInput("--resume: goes on in that file; leave out --json")
+    return resume or json or _default_path(name)
 
 
 def _default_path(experiment: str) -> Path:

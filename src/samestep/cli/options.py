@@ -24,6 +24,10 @@ HtmlOption = Annotated[
 SmallOption = Annotated[
     bool, typer.Option("--small", help="A quick try: what the experiment's table [small] says.")
 ]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option("--resume", metavar="RESULT", help="Go on with it there: the same command."),
+]
 
 
 def split_names(names: list[str] | None) -> list[str] | None:

@@ -12,12 +12,20 @@ from samestep.launch import TIMEOUT
 from samestep.plan import make_plan
 from samestep.proof_record import PROVED
 from samestep.racing import Hooks
-from samestep.result import Range, Result, check_writable
+from samestep.result import Range, Result, check_writable, load_document
+from samestep.series import Asked, Series, unfinished_race
 from samestep.stats import change
 from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
-from samestep.unfairness.races import FAIR, Asked, Races
-from samestep.unfairness.record import Accuracy, Laboratory, Ratios, Row, save_laboratory
+from samestep.unfairness.record import (
+    UNFAIR_SCHEMA,
+    Accuracy,
+    Laboratory,
+    Ratios,
+    Row,
+    save_laboratory,
+)
 
+FAIR = "fair"
 SEEDS = 10
 """Trainings of each framework, among which one is lucky."""
 
@@ -48,9 +56,8 @@ def measure_unfairness(
 
     changed = {point.name: point.change(experiment) for point in points if point.change}
     experiments = {FAIR: experiment, **changed}
-    races = Races(
-        experiments, frameworks, Asked(trials, threads, timeout, seeds), path, resume=resume
-    )
+    finished = _finished_races(path) if path is not None and resume else None
+    races = Series(experiments, frameworks, Asked(trials, threads, timeout), path, finished)
     # Find out before anything is timed that one of the races cannot be.
     for name in experiments.keys() - races.done.keys():
         _check_proved(experiments[name], frameworks, hooks.get("on_proof"))
@@ -58,7 +65,8 @@ def measure_unfairness(
     def race(name: str, epochs: int | None = None) -> Result:
         if on_point is not None and name not in races.done:
             on_point(name)
-        result = races.of(name, epochs, **hooks)
+        curve_seeds = seeds if name == FAIR else 0
+        result = races.of(name, epochs=epochs, curve_seeds=curve_seeds, **hooks)
         _check_ranked(result, frameworks)
         return result
 
@@ -86,6 +94,13 @@ def measure_unfairness(
         laboratory.rows.append(row_of(point, fair, unfair, frameworks))
         save(raced, unfair)
     return laboratory
+
+
+def _finished_races(path: Path) -> dict[str, Result]:
+    if not path.exists() and unfinished_race(path).exists():
+        return {}
+    laboratory = load_document(path, {UNFAIR_SCHEMA: Laboratory})
+    return {FAIR: laboratory.fair, **laboratory.races}
 
 
 def points_for(experiment: Experiment) -> Sequence[Point]:
