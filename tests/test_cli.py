@@ -4,7 +4,6 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -257,9 +256,13 @@ def test_scaling_races_at_every_size_and_says_who_wins_where(tmp_path):
     points = json.loads(path.read_text())["points"]
     assert [(point["size"], point["steps"]) for point in points] == [(5, 21), (105, 1)]
     assert [len(point["result"]["trials"]) >= 4 for point in points] == [True, True]
-    numpy = next(line for line in done.stdout.splitlines() if line.startswith("numpy"))
-    # Times at two sizes; overhead and rate with their intervals, which noise may leave open.
-    assert len(re.findall(r"[\d.,]+|inf", numpy)) == 8
+    # Times at two sizes; overhead and rate with their intervals, which noise may leave open. None
+    # is cut short: on a narrow terminal there are more tables.
+    for width in ("60", "160"):
+        shown = run("report", str(path), COLUMNS=width).stdout
+        numpy = [line for line in shown.splitlines() if line.startswith("numpy ")]
+        assert (len(numpy) > 1) == (width == "60")
+        assert len(re.findall(r"[\d.,]+|inf", " ".join(numpy))) == 8
     shown = run("report", str(path))
     assert shown.returncode == 0, shown.stderr
     assert done.stdout.startswith(shown.stdout)
@@ -333,10 +336,9 @@ def test_bad_usage_is_status_2():
 
 
 def test_an_unwritable_path_is_refused_before_anything_runs(tmp_path):
-    started = time.monotonic()
+    # A proof that began would have its line on stderr.
     assert "cannot be written" in refused("race", "iris-mlp", "--json", "/proc/nowhere/r.json")
     assert "is a folder" in refused("prove", "iris-mlp", "--json", str(tmp_path))
-    assert time.monotonic() - started < 10
 
 
 def test_hostile_text_is_shown_not_obeyed(tmp_path):

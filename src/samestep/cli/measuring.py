@@ -198,7 +198,8 @@ def scaling(
             on_size=live.on_size,
             **live.hooks,
         )
-    console().print(scaling_view(measured))
+    out = console()
+    out.print(scaling_view(measured, out.width))
     say_saved(path)
     raise typer.Exit(max(status_of(point.result) for point in measured.points))
 
@@ -249,7 +250,8 @@ def unfair(
             on_point=live.on_point,
             **live.hooks,
         )
-    console().print(laboratory_view(laboratory))
+    out = console()
+    out.print(laboratory_view(laboratory, out.width))
     say_saved(path)
 
 

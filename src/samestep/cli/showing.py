@@ -82,5 +82,6 @@ def compare(
     if why is not None and not anyway:
         raise BadInput(f"{old} and {new}: {why}; --anyway compares them all the same")
     changes = compare_results(before, after, tolerances)
-    console().print(comparison_view(before, after, changes, tolerances))
+    out = console()
+    out.print(comparison_view(before, after, changes, tolerances, out.width))
     raise typer.Exit(NO if any(change.regressions for change in changes) else OK)

@@ -7,35 +7,37 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.comparison import Change, Tolerance
+from samestep.report.fitting import fitting_tables
 from samestep.report.text import interval_text, number_text, visible
 from samestep.result import Result
 from samestep.stats import Interval
 
 
 def comparison_view(
-    old: Result, new: Result, changes: Sequence[Change], tolerance: Tolerance
+    old: Result, new: Result, changes: Sequence[Change], tolerance: Tolerance, width: int
 ) -> Group:
     """What changed, with intervals; what is worse for certain says so."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("framework", no_wrap=True)
-    table.add_column("versions", overflow="fold")
-    as_accurate = f"as accurate, to {tolerance.accuracy:g}"
-    for header in ("epoch, new / old", "memory, new / old", "accuracy, new - old", as_accurate):
-        table.add_column(header, justify="right", no_wrap=True)
-    for change in changes:
-        table.add_row(
-            Text(visible(change.framework)),
-            Text(visible(_versions(old, new, change.framework))),
-            _interval_text(change.epoch, number_text),
-            _interval_text(change.memory, number_text),
-            _interval_text(change.accuracy, "{:+.4f}".format),
-            {True: "yes", False: "not told", None: "-"}[change.as_accurate],
-        )
+    rows = [_cells(old, new, change, tolerance) for change in changes]
+
+    def table(headers: Sequence[str]) -> Table:
+        made = Table(box=None, pad_edge=False)
+        made.add_column("framework", no_wrap=True)
+        for header in headers:
+            if header == "versions":
+                made.add_column(header, overflow="fold")
+            else:
+                made.add_column(header, justify="right", no_wrap=True)
+        for change, row in zip(changes, rows, strict=True):
+            made.add_row(Text(visible(change.framework)), *(row[header] for header in headers))
+        return made
+
     parts: list[RenderableType] = [
         Text(visible(new.title), "bold"),
         Text(visible(f"{old.created} against {new.created}"), "dim"),
-        Text(),
-        table,
+    ]
+    for fitting in fitting_tables(table, list(rows[0]) if rows else [], width):
+        parts += [Text(), fitting]
+    parts += [
         Text(),
         *_judgements(changes),
         Text(
@@ -47,6 +49,19 @@ def comparison_view(
         ),
     ]
     return Group(*parts)
+
+
+def _cells(old: Result, new: Result, change: Change, tolerance: Tolerance) -> dict[str, Text]:
+    """What stands beside a framework's name, by header."""
+    equal = {True: "yes", False: "not told", None: "-"}[change.as_accurate]
+    texts = {
+        "versions": visible(_versions(old, new, change.framework)),
+        "epoch, new / old": _interval_text(change.epoch, number_text),
+        "memory, new / old": _interval_text(change.memory, number_text),
+        "accuracy, new - old": _interval_text(change.accuracy, "{:+.4f}".format),
+        f"as accurate, to {tolerance.accuracy:g}": equal,
+    }
+    return {header: Text(text) for header, text in texts.items()}
 
 
 def _judgements(changes: Sequence[Change]) -> Iterator[Text]:

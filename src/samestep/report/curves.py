@@ -1,39 +1,47 @@
 """Learning curves on a terminal: where each framework's trainings end, over the seeds."""
 
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from rich.table import Table
 from rich.text import Text
 
 from samestep.experiment import ACCURACY_MARGIN
+from samestep.report.fitting import fitting_tables
 from samestep.report.text import interval_text, visible
 from samestep.result import Curve, Result
 from samestep.stats import ALPHA, compact_letters, is_equivalent, mean_interval, pairs_apart
 
+BEST = "as the best"
 CURVE_HEADERS = (
     "after the last epoch",
     "seeds",
     "test accuracy",
     "test loss",
     "group",
-    "as the best",
+    BEST,
 )
 
 
-def curves_view(result: Result) -> Table:
+def curve_tables(result: Result, width: int) -> Iterator[Table]:
     """Test accuracy and loss after the last epoch; who share a letter cannot be told apart.
 
     And who is as accurate as the best, to within the experiment's margin.
     """
-    table = Table(box=None, pad_edge=False)
-    for header in CURVE_HEADERS:
-        if header == CURVE_HEADERS[-1]:
-            header = f"{header}, to {_margin(result):g}"
-        left = header == CURVE_HEADERS[0]
-        table.add_column(header, justify="left" if left else "right", no_wrap=True)
-    for name, *cells in curve_rows(result):
-        table.add_row(Text(visible(name)), *cells)
-    return table
+    key, *others = CURVE_HEADERS
+    rows = [dict(zip(CURVE_HEADERS, row, strict=True)) for row in curve_rows(result)]
+
+    def table(headers: Sequence[str]) -> Table:
+        made = Table(box=None, pad_edge=False)
+        made.add_column(key, no_wrap=True)
+        for header in headers:
+            margin = f", to {_margin(result):g}" if header == BEST else ""
+            made.add_column(header + margin, justify="right", no_wrap=True)
+        for row in rows:
+            made.add_row(Text(visible(row[key])), *(row[header] for header in headers))
+        return made
+
+    return fitting_tables(table, others, width)
 
 
 def curve_rows(result: Result) -> list[tuple[str, ...]]:

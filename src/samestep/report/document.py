@@ -40,8 +40,8 @@ def log_report(document: Record, saved: Path, uri: str) -> None:
 def show_report(document: Record, console: Console) -> None:
     """Its tables, as wide as the console."""
     if isinstance(document, Scaling):
-        console.print(scaling_view(document))
+        console.print(scaling_view(document, console.width))
     elif isinstance(document, Laboratory):
-        console.print(laboratory_view(document))
+        console.print(laboratory_view(document, console.width))
     elif isinstance(document, Result):
         console.print(result_view(document, console.width))

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from samestep.report.fitting import fitting_tables
 from samestep.report.text import interval_text, number_text, visible
 from samestep.scaling.fit import Crossing, Estimate, find_crossing, fit
 from samestep.scaling.record import Scaling
@@ -24,22 +25,33 @@ FITTED = (
 )
 
 
-def scaling_view(scaling: Scaling) -> Group:
+def scaling_view(scaling: Scaling, width: int) -> Group:
     """Milliseconds a step at every size, the fitted lines, the crossings, who is left out."""
     headers, rows, poor = scaling_rows(scaling)
-    times = Table(box=None, pad_edge=False)
-    for number, header in enumerate(headers):
-        times.add_column(header, justify="right" if number else "left", no_wrap=True)
-    for name, *cells in rows:
-        times.add_row(Text(visible(name)), *cells)
     title = scaling.points[0].result.title if scaling.points else ""
-    parts: list[RenderableType] = [Text(visible(title), "bold"), Text(), times, Text()]
+    parts: list[RenderableType] = [Text(visible(title), "bold")]
+    for table in fitting_tables(lambda chosen: _table(headers, rows, chosen), headers[1:], width):
+        parts += [Text(), table]
+    parts.append(Text())
     parts += [Text(visible(line)) for line in crossing_sentences(scaling)]
     parts.append(Text(FITTED.format(unit=unit_of(scaling)), "dim"))
     if poor:
         line = f"The line is far from a measured time in: {visible(', '.join(poor))}."
         parts.append(Text(line, "yellow"))
     return Group(*parts, *_left_out(scaling, [row[0] for row in rows]))
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequence[str]) -> Table:
+    """The frameworks, and the chosen ones of the columns that follow."""
+    first, *others = headers
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for header in chosen:
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, *cells in rows:
+        by_header = dict(zip(others, cells, strict=True))
+        table.add_row(Text(visible(name)), *(by_header[header] for header in chosen))
+    return table
 
 
 def unit_of(scaling: Scaling) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from samestep.language import STAGES
 from samestep.proof_record import PROVED, FrameworkProof, Rung, RungName
-from samestep.report.curves import curves_view, failed_curves
+from samestep.report.curves import curve_tables, failed_curves
+from samestep.report.fitting import fitting_tables, natural_width
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import Ranked, ranking_of
 from samestep.report.notes import notes_of
@@ -24,8 +24,9 @@ from samestep.result import Result
 from samestep.schedule import is_sequential
 
 WIDE = 160
-PLACES = ("#", "framework", "proof", "epoch, ms", "times the fastest", "group")
-LEFT = ("framework", "proof", "group")
+NAME = "framework"
+PLACES = ("#", NAME, "proof", "epoch, ms", "times the fastest", "group")
+LEFT = (NAME, "proof", "group")
 NOTE_STYLES = {"proof": "", "lost": "red", "unranked": "", "unsteady": "yellow", "unfair": "yellow"}
 RUNGS: tuple[RungName, ...] = ("forward", "loss", "gradient", "step", "trajectory")
 
@@ -44,7 +45,9 @@ def result_view(result: Result, width: int = WIDE) -> Group:
         parts += _ranking(result, width)
         parts += [Text(line, style="dim") for line in legend(result)]
     if result.curves:
-        parts += [Text(), curves_view(result), *failed_curves(result)]
+        for table in curve_tables(result, width):
+            parts += [Text(), table]
+        parts += failed_curves(result)
     notes = _notes(result)
     if notes.row_count:
         parts += [Text(), notes]
@@ -66,56 +69,38 @@ def result_html(result: Result) -> str:
     return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
-def _ranking(result: Result, width: int) -> list[RenderableType]:
+def _ranking(result: Result, width: int) -> list[Table]:
     """One table where it fits, else that of the places and as many more as it takes."""
     ranking = ranking_of(result)
     told = list(ranking[0].measures)
-    places = [_place(ranked) for ranked in ranking]
-    whole = _table(
-        (*PLACES, *told),
-        [
-            [*place, *ranked.measures.values()]
-            for place, ranked in zip(places, ranking, strict=True)
-        ],
-    )
-    if _natural_width(whole) <= width:
+    rows = [_place(ranked) | ranked.measures for ranked in ranking]
+
+    def table(headers: Sequence[str]) -> Table:
+        return _table(headers, [[row[header] for header in headers] for row in rows])
+
+    def named(headers: Sequence[str]) -> Table:
+        return table([NAME, *headers])
+
+    if natural_width(whole := table([*PLACES, *told])) <= width:
         return [whole]
-    return [_table(PLACES, places), *_measures(ranking, told, width)]
+    if natural_width(places := table(PLACES)) <= width:
+        return [places, *fitting_tables(named, told, width)]
+    others = [header for header in PLACES if header != NAME]
+    return list(fitting_tables(named, [*others, *told], width))
 
 
-def _measures(ranking: Sequence[Ranked], told: Sequence[str], width: int) -> Iterable[Table]:
-    """Tables of as many measures each as fit."""
-    fitting: list[str] = []
-    for header in told:
-        if fitting and _natural_width(_measured(ranking, [*fitting, header])) > width:
-            yield _measured(ranking, fitting)
-            fitting = []
-        fitting.append(header)
-    yield _measured(ranking, fitting)
-
-
-def _measured(ranking: Sequence[Ranked], headers: Sequence[str]) -> Table:
-    return _table(
-        ("framework", *headers),
-        [[plain(one.framework), *(one.measures[h] for h in headers)] for one in ranking],
-    )
-
-
-def _place(ranked: Ranked) -> list[RenderableType]:
+def _place(ranked: Ranked) -> dict[str, RenderableType]:
+    """What stands under `PLACES`."""
     mark, style = MARKS[ranked.proof]
-    return [
+    cells = (
         str(ranked.rank),
         plain(ranked.framework),
         Text(mark, style=style),
         ranked.epoch,
         ranked.ratio,
         ranked.group,
-    ]
-
-
-def _natural_width(table: Table) -> int:
-    console = Console(width=10_000, file=io.StringIO())
-    return Measurement.get(console, console.options, table).maximum
+    )
+    return dict(zip(PLACES, cells, strict=True))
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> Table:
