@@ -19,8 +19,8 @@ from samestep.unfairness.points import FEW_ROWS, POINTS, Point, with_few_rows, w
 from samestep.unfairness.record import Laboratory, Ratios
 from samestep.unfairness.study import study_points
 
-LABORATORY = ["unfair", "iris-mlp", "-f", "numpy,sklearn", "--set", "training.epochs=4"]
-LABORATORY += ["--trials", "2", "--seeds", "2"]
+OPTIONS = ["--set", "training.epochs=4", "--trials", "2", "--seeds", "2"]
+LABORATORY = ["unfair", "iris-mlp", "-f", "numpy,sklearn", *OPTIONS]
 BY_NAME = {point.name: point for point in (*POINTS, FEW_ROWS)}
 
 
@@ -101,7 +101,7 @@ def test_many_rows_are_tried_as_few() -> None:
     assert points_for(load_experiment("fashion-mlp"))[-1] == FEW_ROWS
 
 
-@pytest.mark.parametrize("names", [[], ["numpy"]])
+@pytest.mark.parametrize("names", [[], ["numpy"], ["numpy", "numpy"]])
 def test_it_takes_two(names: list[str]) -> None:
     with pytest.raises(BadInput, match="takes two frameworks or more"):
         measure_unfairness(load_experiment("iris-mlp"), names, POINTS)
@@ -134,7 +134,7 @@ def test_the_study_of_2019_ends_with_its_reviewers_run(monkeypatch: pytest.Monke
     assert asked == ["Iris, 4-10-3", ["keras-tensorflow", "knet", "flux"], len(POINTS) + 1]
 
 
-def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
+def test_a_real_laboratory_is_saved_and_shown_and_goes_on_only_as_it_began(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     path = tmp_path / "unfair.json"
     done = CliRunner().invoke(app, [*LABORATORY, "--json", str(path)])
@@ -147,6 +147,21 @@ def test_a_real_laboratory_is_saved_and_shown(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["report", str(path)], env={"COLUMNS": "160"}).output
     for text in ("shuffled once", "the luckiest of 2 seeds", "TF reshuffles the data every epoch"):
         assert text in shown
+
+    saved = path.read_text()
+    turned = ["unfair", "iris-mlp", "-f", "sklearn,numpy", *OPTIONS, "--resume", str(path)]
+    refused = CliRunner().invoke(app, turned).exception
+    assert "frameworks: were numpy, sklearn" in str(refused)
+    changes = {
+        "fair.settings.trials: was 2, is 3 now": ["--trials", "3"],
+        "races.fair: is of another experiment": ["--set", "training.epochs=5"],
+        "leave out --json": ["--json", str(path)],
+    }
+    for said, change in changes.items():
+        done = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path), *change])
+        assert isinstance(done.exception, BadInput), done.output
+        assert said in str(done.exception)
+    assert path.read_text() == saved
 
 
 def interrupted_at_once(*_: object) -> None:
@@ -198,21 +213,3 @@ def test_an_interrupted_laboratory_goes_on_where_it_was(
     assert interrupted.trials[0] in went_on.trials
     assert [row.name for row in after.rows] == [point.name for point in POINTS]
     assert not unfinished_race(path).exists()
-
-
-def test_a_laboratory_goes_on_only_as_it_began(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
-    path = tmp_path / "unfair.json"
-    assert CliRunner().invoke(app, [*LABORATORY, "--json", str(path)]).exit_code == 0
-    saved = path.read_text()
-    changes = {
-        "frameworks: were numpy, sklearn": ["-f", "sklearn,numpy"],
-        "fair.settings.trials: was 2, is 3 now": ["--trials", "3"],
-        "races.fair: is of another experiment": ["--set", "training.epochs=5"],
-        "leave out --json": ["--json", str(path)],
-    }
-    for said, change in changes.items():
-        done = CliRunner().invoke(app, [*LABORATORY, "--resume", str(path), *change])
-        assert isinstance(done.exception, BadInput), done.output
-        assert said in str(done.exception)
-    assert path.read_text() == saved

@@ -49,6 +49,7 @@ def measure_unfairness(
     The laboratory is saved at `path` after every race, and a race after every trial beside it;
     with `resume`, what is saved there is not run again.
     """
+    frameworks = list(dict.fromkeys(frameworks))
     if len(frameworks) < 2:
         raise BadInput("unfair: takes two frameworks or more, such as -f keras-tensorflow,flux")
     if path is not None:
@@ -73,7 +74,7 @@ def measure_unfairness(
     fair = race(FAIR)
     laboratory = Laboratory(
         title=experiment.title,
-        frameworks=list(frameworks),
+        frameworks=frameworks,
         fair=fair,
         # Those of points that are not yet reached, too: interrupted again, it has lost none.
         races={name: result for name, result in races.done.items() if name != FAIR},
