@@ -122,6 +122,11 @@ def unfinished_race(path: Path) -> Path:
     return path.with_name(f"{path.name}.race")
 
 
+def is_in_first_race(path: Path) -> bool:
+    """Whether a series was interrupted before any of its races had ended."""
+    return not path.exists() and unfinished_race(path).exists()
+
+
 def _check_frameworks(result: Result, frameworks: Sequence[Framework], where: str) -> None:
     if list(result.frameworks) != [framework.name for framework in frameworks]:
         before = ", ".join(result.frameworks)

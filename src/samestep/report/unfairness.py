@@ -20,13 +20,12 @@ NAME = 30
 def laboratory_view(laboratory: Laboratory, width: int) -> Group:
     """A line for each unfairness, and what a lucky seed does to accuracy."""
     first = visible(laboratory.frameworks[0])
-    whole = _whole_table(laboratory)
     fits = natural_width(_ratio_table(laboratory.rows, first, _headers(first))) + NAME <= width
     parts: list[RenderableType] = [
         Text(visible(laboratory.title), "bold"),
         Text(f"The time of an epoch over that in {first}; above 1, {first} wins."),
         Text(),
-        *([whole] if fits else _row_by_row(laboratory, width)),
+        *([_whole_table(laboratory)] if fits else _row_by_row(laboratory, width)),
         Text(),
     ]
     for one in laboratory.accuracy:

@@ -12,7 +12,7 @@ from samestep.result import Result, check_writable, load_document
 from samestep.resuming import AGAIN
 from samestep.scaling.record import SCALING_SCHEMA, Point, Scaling, save_scaling
 from samestep.scaling.sizes import Sized, Vary, choose_sizes
-from samestep.series import Asked, Series, unfinished_race
+from samestep.series import Asked, Series, is_in_first_race
 
 
 def measure_scaling(
@@ -73,7 +73,7 @@ def _name(size: int) -> str:
 
 
 def _finished_races(path: Path, vary: Vary) -> dict[str, Result]:
-    if not path.exists() and unfinished_race(path).exists():
+    if is_in_first_race(path):
         return {}
     scaling = load_document(path, {SCALING_SCHEMA: Scaling})
     if scaling.vary != vary:

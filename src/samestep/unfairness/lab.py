@@ -13,7 +13,7 @@ from samestep.plan import make_plan
 from samestep.proof_record import PROVED
 from samestep.racing import Hooks
 from samestep.result import Range, Result, check_writable, load_document
-from samestep.series import Asked, Series, unfinished_race
+from samestep.series import Asked, Series, is_in_first_race
 from samestep.stats import change
 from samestep.unfairness.points import FEW_ROWS, POINTS, TOY_ROWS, Point, steady, told
 from samestep.unfairness.record import (
@@ -98,7 +98,7 @@ def measure_unfairness(
 
 
 def _finished_races(path: Path) -> dict[str, Result]:
-    if not path.exists() and unfinished_race(path).exists():
+    if is_in_first_race(path):
         return {}
     laboratory = load_document(path, {UNFAIR_SCHEMA: Laboratory})
     return {FAIR: laboratory.fair, **laboratory.races}
