@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from processes import alive, wait_for
+from shipped import installed
 
 from samestep import launch
 from samestep.catalogue import Framework, load_folder
@@ -20,7 +21,7 @@ from samestep.errors import BadInput
 from samestep.experiment_file import load_experiment
 from samestep.launch import Settings, choose_settings, run_worker
 from samestep.plan import Plan, make_plan
-from samestep.racing import read_trial
+from samestep.racing import read_trial, write_raced
 from samestep.schedule import Place
 
 FRAMEWORK = """\
@@ -250,6 +251,28 @@ def test_a_framework_whose_run_fails_is_status_3_and_costs_only_itself(tiny, tmp
     assert content["proof"]["tiny"]["verdict"] == "failed"
     assert [row["framework"] for row in content["verdict"]] == ["numpy"]
     assert content["unfinished"] is False
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", ["flax", "keras-jax"])
+def test_what_one_run_has_compiled_is_not_there_for_the_next(name, tmp_path, monkeypatch):
+    framework, kept = installed(name), tmp_path / "compiled"
+    plan = make_plan(load_experiment("iris-mlp", ["training.epochs=2"]))
+    script = write_raced(framework, plan, tmp_path)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(kept))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+    def keeps_something() -> bool:
+        outcome = run_worker(framework, "trial", plan, script, SETTINGS, epochs=2)
+        assert outcome.status == "done", outcome.message
+        return kept.exists() and any(kept.iterdir())
+
+    assert not keeps_something()
+    # As it would be if nobody cared.
+    environment = launch.worker_environment
+    enabled = {"JAX_ENABLE_COMPILATION_CACHE": "true"}
+    monkeypatch.setattr(launch, "worker_environment", lambda *which: environment(*which) | enabled)
+    assert keeps_something()
 
 
 @pytest.mark.frameworks

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samestep.sequential import FIRST_LOOK, judge_pairs, plan_looks, still_open
+from samestep.sequential import FIRST_LOOK, State, judge_pairs, plan_looks, still_open
 from samestep.stats import ALPHA
 
 Times = dict[str, dict[int, float]]
@@ -26,18 +26,18 @@ def test_the_looks_rise_to_the_last_block_and_spend_all(most: int) -> None:
 
 def race(
     speeds: dict[str, float], noise: Callable[[], float], most: int, precision: float
-) -> tuple[dict[frozenset[str], str], Times]:
+) -> tuple[dict[frozenset[str], State], Times]:
     """Blocks until every neighbouring pair is settled, or there are `most`."""
     looks = plan_looks(most)
     times: Times = {name: {} for name in speeds}
     waiting = set(speeds)
-    states: dict[frozenset[str], str] = {}
+    states: dict[frozenset[str], State] = {}
     for block in range(most):
         drift = noise()
         for name in waiting:
             times[name][block] = speeds[name] * math.exp(drift + noise())
-        states = dict(judge_pairs(times, looks, precision))
-        waiting = still_open(times, judge_pairs(times, looks, precision))
+        states = judge_pairs(times, looks, precision)
+        waiting = still_open(times, states)
         if not waiting:
             break
     return states, times

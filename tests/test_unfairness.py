@@ -19,7 +19,7 @@ from samestep.unfairness.points import FEW_ROWS, POINTS, Point, with_few_rows, w
 from samestep.unfairness.record import Laboratory, Ratios
 from samestep.unfairness.study import study_points
 
-OPTIONS = ["--set", "training.epochs=4", "--trials", "2", "--seeds", "2"]
+OPTIONS = ["--set", "training.epochs=4", "--trials", "2", "--seeds", "2", "--no-repeats"]
 LABORATORY = ["unfair", "iris-mlp", "-f", "numpy,sklearn", *OPTIONS]
 BY_NAME = {point.name: point for point in (*POINTS, FEW_ROWS)}
 

@@ -24,6 +24,7 @@ class Asked:
     threads: int | None
     timeout: float
     seed: int = 0
+    repeats: bool = True
 
 
 class Series:
@@ -79,6 +80,7 @@ class Series:
             threads=self._asked.threads,
             seed=self._asked.seed,
             timeout=self._asked.timeout,
+            repeats=self._asked.repeats,
             epochs=epochs,
             curve_seeds=curve_seeds,
             path=self._unfinished,
@@ -106,7 +108,12 @@ class Series:
         check_same_machine(result, path)
         _check_frameworks(result, self._frameworks, f"{path}: {name}")
         threads = choose_settings(result.settings.precision, self._asked.threads).threads
-        settings = {"trials": self._asked.trials, "threads": threads, "seed": self._asked.seed}
+        settings = {
+            "trials": self._asked.trials,
+            "threads": threads,
+            "seed": self._asked.seed,
+            "repeats": self._asked.repeats,
+        }
         _check_settings(result, settings, f"{path}: {name}")
         if name not in self._experiments:
             raise BadInput(f"{path}: races.{name}: is not asked for now; {AGAIN}")

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 SAME_COMMAND = "the same command with"
 
+RepeatsOption = Annotated[
+    bool, typer.Option(help="Run a block once more that was disturbed from outside.")
+]
 SeriesOption = Annotated[
     Path | None,
     typer.Option("--json", help="Save the races here, not in results/."),
@@ -86,9 +89,7 @@ def race(
         int | None, typer.Option(min=1, help="Cores for each trial; all usable by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
-    repeats: Annotated[
-        bool, typer.Option(help="Run a block once more that was disturbed from outside.")
-    ] = True,
+    repeats: RepeatsOption = True,
     epochs: Annotated[
         int | None, typer.Option(min=2, help="Time so many epochs only; curves take them all.")
     ] = None,
@@ -170,6 +171,7 @@ def scaling(
     trials: Annotated[int, typer.Option(min=1, help="Of every framework at every size.")] = 3,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the trials.")] = 0,
+    repeats: RepeatsOption = True,
     json: SeriesOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
     resume: ResumeOption = None,
@@ -193,6 +195,7 @@ def scaling(
             threads=threads,
             seed=seed,
             timeout=timeout,
+            repeats=repeats,
             path=path,
             resume=resume is not None,
             on_size=live.on_size,
@@ -213,6 +216,7 @@ def unfair(
     trials: Annotated[int, typer.Option(min=2, help="Of each framework in each race.")] = 5,
     seeds: Annotated[int, typer.Option(min=2, help="Trainings among which one is lucky.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores for each trial.")] = None,
+    repeats: RepeatsOption = True,
     json: SeriesOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 3600.0,
     resume: ResumeOption = None,
@@ -245,6 +249,7 @@ def unfair(
             seeds=seeds,
             threads=threads,
             timeout=timeout,
+            repeats=repeats,
             path=path,
             resume=resume is not None,
             on_point=live.on_point,

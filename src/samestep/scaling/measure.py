@@ -25,6 +25,7 @@ def measure_scaling(
     threads: int | None = None,
     seed: int = 0,
     timeout: float = TIMEOUT,
+    repeats: bool = True,
     path: Path | None = None,
     resume: bool = False,
     on_size: Callable[[int], None] | None = None,
@@ -41,7 +42,7 @@ def measure_scaling(
     races = Series(
         {name: sized.plan.experiment for name, sized in chosen.items()},
         frameworks,
-        Asked(trials, threads, timeout, seed),
+        Asked(trials, threads, timeout, seed, repeats),
         path,
         _finished_races(path, vary) if path is not None and resume else None,
     )

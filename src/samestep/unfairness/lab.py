@@ -39,6 +39,7 @@ def measure_unfairness(
     threads: int | None = None,
     seeds: int = SEEDS,
     timeout: float = TIMEOUT,
+    repeats: bool = True,
     path: Path | None = None,
     resume: bool = False,
     on_point: Callable[[str], None] | None = None,
@@ -58,7 +59,8 @@ def measure_unfairness(
     changed = {point.name: point.change(experiment) for point in points if point.change}
     experiments = {FAIR: experiment, **changed}
     finished = _finished_races(path) if path is not None and resume else None
-    races = Series(experiments, frameworks, Asked(trials, threads, timeout), path, finished)
+    asked = Asked(trials, threads, timeout, repeats=repeats)
+    races = Series(experiments, frameworks, asked, path, finished)
     # Find out before anything is timed that one of the races cannot be.
     for name in experiments.keys() - races.done.keys():
         _check_proved(experiments[name], frameworks, hooks.get("on_proof"))
