@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import getitem
 from typing import Any
 
@@ -179,10 +179,10 @@ def _in_parts(array: Any) -> list[Any]:
 
 
 def _with_fresh_jit(script: Any) -> None:
-    """Forget what was compiled, so that the next call sees what hooks have replaced."""
+    """Compile the step anew, so that the next call sees what hooks have replaced."""
     for name in JITTED & vars(script).keys():
-        setattr(script, name, jax.jit(getattr(script, name).__wrapped__))
-    jax.clear_caches()
+        # What is compiled belongs to a function, so this has to be another one.
+        setattr(script, name, jax.jit(partial(getattr(script, name).__wrapped__)))
 
 
 _NAMES = {
