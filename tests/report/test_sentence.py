@@ -1,8 +1,15 @@
 """The verdict in a sentence: who wins, who ties, who is missing."""
 
-from reported import race_of
+import io
 
-from samestep.report.sentence import verdict_sentence
+from reported import race_of
+from rich.console import Console
+
+from samestep.report.html import race_page
+from samestep.report.markdown import markdown_report
+from samestep.report.method import method
+from samestep.report.sentence import unfinished_sentence, verdict_sentence
+from samestep.report.table import result_view
 from samestep.result import Result
 
 
@@ -28,3 +35,20 @@ def test_one_alone_and_none_at_all() -> None:
 
 def test_who_is_not_ranked_is_named(race: Result) -> None:
     assert verdict_sentence(race).endswith("Not ranked: wrong and broken.")
+
+
+def test_every_report_says_how_far_an_unfinished_race_has_come() -> None:
+    race = race_of(["numpy", "torch"], 3)
+    assert unfinished_sentence(race) is None
+    race.unfinished, race.settings.curve_seeds = True, 5
+    race.trials[-1].repeats = 0
+    said = (
+        "Unfinished: 5 of 6 trials are in this result, 1 more in repeated blocks and "
+        "0 of 10 learning curves."
+    )
+    assert unfinished_sentence(race) == said
+    console = Console(file=io.StringIO(), width=200)
+    console.print(result_view(race))
+    for report in (console.file.getvalue(), markdown_report(race), race_page(race, "race.json")):
+        assert said in report
+    assert method(race)[-1].endswith("There are to be 3 trials of each.")

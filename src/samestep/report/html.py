@@ -29,7 +29,7 @@ from samestep.report.scaling import (
     unit_of,
 )
 from samestep.report.scaling_charts import SCALING_PICTURE, scaling_chart
-from samestep.report.sentence import question, verdict_sentence
+from samestep.report.sentence import question, unfinished_sentence, verdict_sentence
 from samestep.report.sources import sources_of
 from samestep.report.text import bytes_text, visible
 from samestep.report.vega import vega_script
@@ -59,7 +59,7 @@ def race_page(result: Result, file_name: str) -> str:
         question=question(result),
         verdict=verdict_sentence(result),
         conditions=conditions(result),
-        unfinished=result.unfinished,
+        unfinished=unfinished_sentence(result),
         frameworks=list(result.frameworks),
         ranking=ranking,
         groups=ranking[0].groups if ranking else {},

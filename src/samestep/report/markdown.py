@@ -9,7 +9,7 @@ from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import ranking_of
 from samestep.report.method import method
 from samestep.report.notes import notes_of
-from samestep.report.sentence import question, verdict_sentence
+from samestep.report.sentence import question, unfinished_sentence, verdict_sentence
 from samestep.report.table import PLACES, RUNGS
 from samestep.report.text import visible
 from samestep.result import Result
@@ -25,6 +25,9 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield f"**{safe(verdict_sentence(result))}**"
     yield ""
+    if unfinished := unfinished_sentence(result):
+        yield safe(unfinished)
+        yield ""
     yield from _ranking(result)
     if result.curves:
         rows = curve_rows(result)

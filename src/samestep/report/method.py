@@ -35,7 +35,8 @@ def method(result: Result) -> list[str]:
 
 def _length(result: Result) -> str:
     if not is_sequential(result):
-        return f"There were {result.settings.trials} trials of each."
+        were = "are to be" if result.unfinished else "were"
+        return f"There {were} {result.settings.trials} trials of each."
     return (
         "Blocks were added until all neighbours were told apart or known to be within "
         f"{number_text(100 * within(result))}% of each other, by a rule whose intervals hold "

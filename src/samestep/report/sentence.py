@@ -1,7 +1,9 @@
-"""The question that a race answers, and its verdict, in a sentence each."""
+"""The question that a race answers, its verdict, and what it lacks, in a sentence each."""
 
+from samestep.proof_record import PROVED
 from samestep.report.text import number_text
 from samestep.result import Range, Result, Row
+from samestep.schedule import is_sequential
 
 
 def question(result: Result) -> str:
@@ -32,6 +34,24 @@ def verdict_sentence(result: Result) -> str:
         alone = "; nobody else was ranked" if len(rows) == 1 else ""
         return f"{found}{alone}.{_unranked(result)}"
     return f"{found}; {_next(others[0])}.{_unranked(result)}"
+
+
+def unfinished_sentence(result: Result) -> str | None:
+    """How far a race has come that is not at its end; None of one that is."""
+    if not result.unfinished:
+        return None
+    settings = result.settings
+    proved = [proof for proof in result.proof.values() if proof.verdict in PROVED]
+    first = [trial for trial in result.trials if trial.repeats is None]
+    again = len(result.trials) - len(first)
+    of = "" if is_sequential(result) else f" of {settings.trials * len(proved)}"
+    parts = [f"Unfinished: {len(first)}{of} trials are in this result"]
+    if again:
+        parts.append(f"{again} more in repeated blocks")
+    if settings.curve_seeds:
+        curves = settings.curve_seeds * len(proved)
+        parts.append(f"{len(result.curves)} of {curves} learning curves")
+    return f"{_list(parts)}."
 
 
 def _next(row: Row) -> str:

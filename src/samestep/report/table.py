@@ -13,15 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.language import STAGES
-from samestep.proof_record import PROVED, FrameworkProof, Rung, RungName
+from samestep.proof_record import FrameworkProof, Rung, RungName
 from samestep.report.curves import curve_tables, failed_curves
 from samestep.report.fitting import fitting_tables, natural_width
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import Ranked, ranking_of
 from samestep.report.notes import notes_of
+from samestep.report.sentence import unfinished_sentence
 from samestep.report.text import visible
 from samestep.result import Result
-from samestep.schedule import is_sequential
 
 WIDE = 160
 NAME = "framework"
@@ -51,14 +51,8 @@ def result_view(result: Result, width: int = WIDE) -> Group:
     notes = _notes(result)
     if notes.row_count:
         parts += [Text(), notes]
-    if result.unfinished:
-        done = len(result.trials)
-        total = result.settings.trials * sum(_is_proved(p) for p in result.proof.values())
-        of = "" if is_sequential(result) else f" of {total}"
-        line = f"Unfinished: {done}{of} trials are in this result"
-        if result.settings.curve_seeds:
-            line += f", and {len(result.curves)} learning curves"
-        parts.append(Text(f"{line}.", "yellow"))
+    if unfinished := unfinished_sentence(result):
+        parts.append(Text(unfinished, "yellow"))
     return Group(*parts)
 
 
@@ -205,10 +199,6 @@ def statistics_view(statistics: Mapping[str, Mapping[str, tuple[int, int]]]) -> 
         counts.append((sum(lines for lines, _ in counts), sum(names for _, names in counts)))
         table.add_row(plain(name), *(f"{lines} / {names}" for lines, names in counts))
     return table
-
-
-def _is_proved(proof: FrameworkProof) -> bool:
-    return proof.verdict in PROVED
 
 
 def _verdict_style(proof: FrameworkProof) -> tuple[str, str]:
