@@ -177,6 +177,8 @@ def worker_environment(framework: Framework, settings: Settings) -> dict[str, st
     """The environment of a worker: thread pools and device set alike in every framework."""
     environment = dict(os.environ) | pool_variables(settings.threads)
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    # What one run has compiled must not be there for the next, whatever the user's settings say.
+    environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     if settings.device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     return environment | framework.place.variables(settings.threads) | framework.entry.environment

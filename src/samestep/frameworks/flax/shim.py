@@ -112,6 +112,8 @@ def observe(
     """
     observed: list[list[tuple[np.ndarray, np.ndarray]]] = [[]]
     loss_fn = script.loss_fn
+    (name,) = JITTED & vars(script).keys()
+    step = getattr(script, name)
 
     def record(x: list[Any], y: list[Any]) -> None:
         observed[-1].append((np.concatenate(x), np.concatenate(y)))
@@ -125,13 +127,14 @@ def observe(
         jax.effects_barrier()
         observed.append([])
 
-    _with_fresh_jit(script)
     script.loss_fn = recording_loss
+    # What is compiled belongs to a function, so this has to be another one to see the hook.
+    setattr(script, name, jax.jit(partial(step.__wrapped__)))
     try:
         script.train(model, data, epochs, next_epoch)
     finally:
         script.loss_fn = loss_fn
-        _with_fresh_jit(script)
+        setattr(script, name, step)
     return observed[:epochs]
 
 
@@ -176,13 +179,6 @@ def _in_parts(array: Any) -> list[Any]:
     JAX copies more than 100 KiB by a thread of the pool whose threads wait for the callback.
     """
     return [array[start : start + 8192] for start in range(0, len(array), 8192)]
-
-
-def _with_fresh_jit(script: Any) -> None:
-    """Compile the step anew, so that the next call sees what hooks have replaced."""
-    for name in JITTED & vars(script).keys():
-        # What is compiled belongs to a function, so this has to be another one.
-        setattr(script, name, jax.jit(partial(getattr(script, name).__wrapped__)))
 
 
 _NAMES = {
