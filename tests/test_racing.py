@@ -204,6 +204,13 @@ def test_a_disturbed_block_is_run_once_more_and_kept(race_beside: Callable[..., 
     assert max(row.maximum for row in verdict_of(result)) == pytest.approx(1e-3)
 
 
+def test_a_repeat_that_is_disturbed_too_is_told(race_beside: Callable[..., Result]) -> None:
+    quiet_repeat = race_beside(BUSY, *[QUIET] * 7)
+    assert "1 block was disturbed from outside, and run once more instead." in shown(quiet_repeat)
+    busy_repeat = race_beside(BUSY, *[QUIET] * 5, BUSY, QUIET)
+    assert "instead; 1 of the repeats was disturbed too." in shown(busy_repeat)
+
+
 def test_a_repeat_is_a_choice(race_beside: Callable[..., Result]) -> None:
     assert places(race_beside(BUSY, repeats=False)) == WHOLE
 

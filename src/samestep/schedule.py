@@ -57,6 +57,11 @@ def disturbed_blocks(result: Result) -> list[int]:
     return sorted({trial.block for trial in disturbed_trials(result) if trial.repeats is None})
 
 
+def disturbed_repeats(result: Result) -> list[int]:
+    """Blocks that were run once more for a disturbed one, and were disturbed as well."""
+    return sorted({trial.block for trial in disturbed_trials(result) if trial.repeats is not None})
+
+
 def disturbed_trials(result: Result) -> list[Trial]:
     """Trials beside busy neighbours, or whose core was slow just before or after training."""
     probes: dict[str, list[float]] = {}

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from samestep.report.text import bytes_text, number_text, visible
 from samestep.result import Result
-from samestep.schedule import disturbed_blocks, is_sequential, within
+from samestep.schedule import disturbed_blocks, disturbed_repeats, is_sequential, within
 from samestep.stats import FEWEST_APART
 from samestep.verdict import pair_states
 
@@ -68,13 +68,20 @@ def legend(result: Result) -> Iterable[str]:
             "warm-up: what the first epoch took beyond a steady one, to compile and to set up, as "
             "a share of the training."
         )
-    disturbed = len(disturbed_blocks(result))
-    if disturbed:
-        what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
-        again = "run once more instead" if result.settings.repeats else "not run again"
-        yield f"{what} disturbed from outside, and {again}."
+    yield from _disturbances(result)
     verdicts = {result.proof[row.framework].verdict for row in result.verdict}
     yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
+
+
+def _disturbances(result: Result) -> Iterable[str]:
+    disturbed = len(disturbed_blocks(result))
+    if not disturbed:
+        return
+    what = "1 block was" if disturbed == 1 else f"{disturbed} blocks were"
+    again = "run once more instead" if result.settings.repeats else "not run again"
+    repeats = len(disturbed_repeats(result))
+    too = f"; {repeats} of the repeats {'was' if repeats == 1 else 'were'} disturbed too"
+    yield f"{what} disturbed from outside, and {again}{too if repeats else ''}."
 
 
 def _settled(result: Result) -> Iterable[str]:
