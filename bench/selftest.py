@@ -56,10 +56,12 @@ def cheats(names: list[str] | None) -> Iterator[Line]:
     )
     honest = [finding for finding in findings if not finding.cheat]
     accused = [finding for finding in honest if not finding.caught]
+    # A proof that failed accuses nobody, and is no proof.
+    failed = [finding for finding in honest if finding.found == "failed"]
     yield Line(
         "honest scripts accused / proved, where cheats are planted",
-        f"{len(accused)} / {len(honest)}",
-        [describe(finding) for finding in accused],
+        f"{len(accused)} / {sum(finding.judged for finding in honest)}",
+        [describe(finding) for finding in (*accused, *failed)],
     )
 
 

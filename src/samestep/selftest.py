@@ -41,6 +41,11 @@ class Finding:
     caught: bool
     detail: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether it was proved or accused, and is not unsupported or a proof that failed."""
+        return self.found not in ("unsupported", "failed")
+
 
 @dataclass(frozen=True)
 class Case:

@@ -36,10 +36,11 @@ def selftest_view(findings: Sequence[Finding]) -> Group:
         style = "" if finding.caught else "red"
         table.add_row(name, visible(finding.framework), Text(found, style))
     caught = sum(finding.caught for finding in planted)
-    accused = [finding for finding in honest if not finding.caught]
+    judged = [finding for finding in honest if finding.judged]
+    accused = [finding for finding in judged if not finding.caught]
     lines = [
         Text(f"cheats caught: {caught} of {len(planted)}"),
-        Text(f"honest scripts accused: {len(accused)} of {len(honest)}"),
+        Text(f"honest scripts accused: {len(accused)} of {len(judged)}"),
     ]
     failed = [finding for finding in honest if finding.found == "failed"]
     lines += [
