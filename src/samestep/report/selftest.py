@@ -14,7 +14,7 @@ def finding_line(finding: Finding) -> Text:
     """One planting, or one honest framework, as soon as it is judged."""
     what = finding.cheat or "as it is"
     mark, style = ("caught" if finding.cheat else "proved", "green")
-    if finding.cheat is None and finding.found in ("failed", "unsupported"):
+    if finding.cheat is None and not finding.judged:
         mark, style = finding.found, "yellow"
     if not finding.caught:
         mark, style = ("NOT CAUGHT" if finding.cheat else "ACCUSED", "red")
