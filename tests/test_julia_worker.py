@@ -139,7 +139,7 @@ def test_settings_and_the_plan_reach_the_worker(
     """
     outcome = run(body, Settings(1, "float32", cpus=(cpu,), timeout=120))
     assert outcome.status == "done", outcome.message
-    x, y = plan.dataset.x_train.astype("float32"), plan.dataset.y_train
+    x, y = plan.dataset.x_train, plan.dataset.y_train
     *facts, row = note.read_text().splitlines()
     assert facts == [
         *("here", "1", "1", '["@stdlib"]', str(cpu)),

@@ -7,6 +7,7 @@ from conftest import WriteExperiment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samestep.datasets import load_dataset
 from samestep.errors import BadInput
 from samestep.experiment import Training
 from samestep.experiment_file import load_experiment
@@ -131,11 +132,41 @@ def test_a_worker_can_read_the_plan_without_samestep(own_cache: Path) -> None:
     for name, entry in content["arrays"].items():
         flat = np.fromfile(plan.folder / entry["file"], dtype=entry["dtype"])
         read[name] = flat.reshape(entry["shape"])
-    np.testing.assert_array_equal(read["x_train"], plan.dataset.x_train.astype(np.float32))
+    np.testing.assert_array_equal(read["x_train"], plan.dataset.x_train)
     np.testing.assert_array_equal(read["y_test"], plan.dataset.y_test)
     np.testing.assert_array_equal(read["orders"], plan.orders)
     for name, value in plan.weights.items():
         np.testing.assert_array_equal(read[f"weights/{name}"], value)
+
+
+def test_the_data_are_those_of_a_trial_and_take_no_memory_of_their_own() -> None:
+    experiment = load_experiment("iris-mlp", [])
+    plan, loaded = make_plan(experiment), load_dataset(experiment.data, experiment.training.seed)
+    for name in ("x_train", "x_test"):
+        found = getattr(plan.dataset, name)
+        assert isinstance(found.base, np.memmap)
+        np.testing.assert_array_equal(found, getattr(loaded, name).astype(np.float32))
+    np.testing.assert_array_equal(plan.dataset.y_train, loaded.y_train)
+    assert plan.dataset.classes == loaded.classes
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_a_saved_plan_that_is_damaged(
+    damage: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # The other tests share a cache, which is to stay whole.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = plan_of()
+    file = plan.folder / "0.bin"
+    file.write_bytes(file.read_bytes()[:-1])
+    if damage == "missing":
+        file.unlink()
+    with pytest.raises(BadInput) as caught:
+        plan_of()
+    assert str(caught.value) == (
+        f"{file}: a part of the saved plan is missing or cut short; remove the folder "
+        f"{plan.folder}, and run the same command again"
+    )
 
 
 def test_the_proof_uses_all_rows_of_a_small_data_set() -> None:

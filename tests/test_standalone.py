@@ -69,7 +69,7 @@ def test_raw_arrays_are_little_endian_and_in_the_order_of_the_rows(
     standalone_folder(SHIPPED["julia"], plan, tmp_path)
     for name in ("x_train", "x_test"):
         found = np.fromfile(tmp_path / f"{name}.bin", dtype="<f4").reshape(-1, 4)
-        np.testing.assert_array_equal(found, getattr(plan.dataset, name).astype("float32"))
+        np.testing.assert_array_equal(found, getattr(plan.dataset, name))
     for name in ("y_train", "y_test"):
         found = np.fromfile(tmp_path / f"{name}.bin", dtype="<i8")
         np.testing.assert_array_equal(found, getattr(plan.dataset, name))

@@ -150,7 +150,7 @@ def test_plan_arrays_come_back_as_they_were_written(
     from hosting import Plan as ReadPlan  # type: ignore[import-not-found]
 
     read = ReadPlan(str(plan.folder))
-    np.testing.assert_array_equal(read.array("x_train"), plan.dataset.x_train.astype("float32"))
+    np.testing.assert_array_equal(read.array("x_train"), plan.dataset.x_train)
     assert list(read.weights()) == list(plan.weights)
     for name, array in plan.weights.items():
         np.testing.assert_array_equal(read.weights()[name], array)

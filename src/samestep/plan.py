@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,14 @@ PROOF_FLOPS = 5e10
 PROOF_TEST_ROWS = 1000
 FORMAT = 2
 
+Arrays = dict[str, NDArray[np.generic]]
+
 
 @dataclass(frozen=True)
 class Plan:
     """One experiment, ready to run: what every script and the reference start from.
 
+    `dataset` is mapped from the plan's files, with features in the experiment's precision;
     `weights`, parameters and state, are float64 and canonical; `orders` (epochs, proof_rows)
     are the row numbers that the proof feeds, epoch by epoch.
     """
@@ -104,7 +108,8 @@ def make_plan(experiment: Experiment) -> Plan:
     folder = user_cache_path("samestep") / "plans" / digest[:32]
     if not (folder / "plan.toml").is_file():
         _write(folder, arrays, experiment, digest)
-    return Plan(experiment, layers, dataset, weights, orders, digest, folder)
+    stored = _map_dataset(folder, arrays, dataset.classes)
+    return Plan(experiment, layers, stored, weights, orders, digest, folder)
 
 
 def draw_weights(
@@ -187,7 +192,7 @@ def _plan_arrays(
     weights: dict[str, NDArray[np.float64]],
     orders: NDArray[np.int64],
     training: Training,
-) -> dict[str, NDArray[np.generic]]:
+) -> Arrays:
     dtype = np.dtype(training.precision)
     # Not abs(x).max(), which would make another array of all images.
     most = max(max(x.max(), -x.min()) for x in (dataset.x_train, dataset.x_test))
@@ -196,7 +201,7 @@ def _plan_arrays(
             f"training.precision: a feature of size {most:.3g} does not fit into "
             f"{training.precision}; set data.standardize = true, or use float64"
         )
-    arrays: dict[str, NDArray[np.generic]] = {
+    arrays: Arrays = {
         "x_train": dataset.x_train.astype(dtype),
         "y_train": dataset.y_train,
         "x_test": dataset.x_test.astype(dtype),
@@ -207,7 +212,7 @@ def _plan_arrays(
     return arrays
 
 
-def _digest(experiment: Experiment, arrays: dict[str, NDArray[np.generic]]) -> str:
+def _digest(experiment: Experiment, arrays: Arrays) -> str:
     """SHA-256 over model, training and every array; a title or a path does not count."""
     digest = hashlib.sha256(f"samestep plan {FORMAT}\n".encode())
     digest.update(experiment.model_dump_json(include={"model", "training"}).encode())
@@ -217,9 +222,7 @@ def _digest(experiment: Experiment, arrays: dict[str, NDArray[np.generic]]) -> s
     return digest.hexdigest()
 
 
-def _write(
-    folder: Path, arrays: dict[str, NDArray[np.generic]], experiment: Experiment, digest: str
-) -> None:
+def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) -> None:
     """Write beside the place and rename, so that a plan is whole or not there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -231,13 +234,14 @@ def _write(
         ) from None
     try:
         lines = [f"format = {FORMAT}", f'digest = "{digest}"', *_facts(arrays, experiment)]
-        for number, (name, array) in enumerate(arrays.items()):
+        files = _file_names(arrays)
+        for name, array in arrays.items():
             little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            little.tofile(draft / f"{number}.bin")
+            little.tofile(draft / files[name])
             lines += [
                 "",
                 f'[arrays."{name}"]',
-                f'file = "{number}.bin"',
+                f'file = "{files[name]}"',
                 f'dtype = "{array.dtype.name}"',
                 f"shape = {list(array.shape)}",
             ]
@@ -254,7 +258,32 @@ def _write(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _facts(arrays: dict[str, NDArray[np.generic]], experiment: Experiment) -> list[str]:
+def _map_dataset(folder: Path, arrays: Arrays, classes: int) -> Dataset:
+    """The data in the plan's files, which take no memory of their own: images may be 400 MB."""
+    files = _file_names(arrays)
+
+    def mapped(name: str) -> NDArray[Any]:
+        array = arrays[name]
+        dtype = array.dtype.newbyteorder("<")
+        try:
+            return np.asarray(np.memmap(folder / files[name], dtype, mode="r", shape=array.shape))
+        except (OSError, ValueError):
+            raise BadInput(
+                f"{folder / files[name]}: a part of the saved plan is missing or cut short; "
+                f"remove the folder {folder}, and run the same command again"
+            ) from None
+
+    return Dataset(
+        mapped("x_train"), mapped("y_train"), mapped("x_test"), mapped("y_test"), classes
+    )
+
+
+def _file_names(arrays: Arrays) -> dict[str, str]:
+    """By number: an array's own name has slashes and dots."""
+    return {name: f"{number}.bin" for number, name in enumerate(arrays)}
+
+
+def _facts(arrays: Arrays, experiment: Experiment) -> list[str]:
     training = experiment.training
     return [
         f"classes = {int(arrays['y_train'].max()) + 1}",

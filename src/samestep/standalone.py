@@ -40,12 +40,11 @@ def standalone_folder(
 
 
 def _arrays(plan: Plan) -> dict[str, NDArray[np.generic]]:
-    dtype = np.dtype(plan.experiment.training.precision)
     dataset = plan.dataset
     return {
-        "x_train": dataset.x_train.astype(dtype),
+        "x_train": dataset.x_train,
         "y_train": dataset.y_train,
-        "x_test": dataset.x_test.astype(dtype),
+        "x_test": dataset.x_test,
         "y_test": dataset.y_test,
     }
 

@@ -1,6 +1,7 @@
 """What data is made of: features beside their labels, in canonical layout."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,14 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows split into training and test: features (N, ...), labels (N,) counted from 0."""
+    """Rows split into training and test: features (N, ...), labels (N,) counted from 0.
 
-    x_train: Floats
+    Features are float64 as they are loaded, and in the experiment's precision in a plan.
+    """
+
+    x_train: NDArray[np.floating[Any]]
     y_train: Labels
-    x_test: Floats
+    x_test: NDArray[np.floating[Any]]
     y_test: Labels
     classes: int
 

@@ -66,13 +66,13 @@ def one_step(plan: Plan, batch: Backward, form: Form = EXACT) -> Weights:
 def proof_data(plan: Plan) -> tuple[Array, Labels]:
     """The training rows of the proof, with the values that a trial sees."""
     rows = plan.proof_rows
-    return _as_stored(plan, plan.dataset.x_train[:rows]), plan.dataset.y_train[:rows]
+    return plan.dataset.x_train[:rows].astype(np.float64), plan.dataset.y_train[:rows]
 
 
 def held_out_data(plan: Plan) -> tuple[Array, Labels]:
     """The proof's test rows, with the values that a trial sees."""
     rows = plan.proof_test_rows
-    return _as_stored(plan, plan.dataset.x_test[:rows]), plan.dataset.y_test[:rows]
+    return plan.dataset.x_test[:rows].astype(np.float64), plan.dataset.y_test[:rows]
 
 
 def first_batch(plan: Plan) -> tuple[Array, Labels]:
@@ -80,8 +80,3 @@ def first_batch(plan: Plan) -> tuple[Array, Labels]:
     x, y = proof_data(plan)
     rows = plan.orders[0][: plan.experiment.training.batch_size]
     return x[rows], y[rows]
-
-
-def _as_stored(plan: Plan, x: Array) -> Array:
-    """Features rounded to the experiment's precision, as the plan's files hold them."""
-    return x.astype(plan.experiment.training.precision).astype(np.float64)
