@@ -13,7 +13,7 @@ from hypothesis import settings
 from samestep.environments.julia import JuliaEnvironment
 from samestep.errors import BadInput
 
-pytest_plugins = ["data_places", "reported"]
+pytest_plugins = ["data_places", "honest_work", "reported"]
 
 # The machine may be busy; how long a case takes says nothing here.
 settings.register_profile("patient", deadline=None)
