@@ -20,6 +20,7 @@ SGD = 'name = "sgd", learning_rate = 0.1'
 LADDER = ["forward", "loss", "gradient", "step", "trajectory"]
 
 MakePlan = Callable[..., Plan]
+Feed = list[list[list[int]]]
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ seed = 0
     return plan
 
 
-def feed(plan: Plan, seed: int = 7) -> list[list[list[int]]]:
+def feed(plan: Plan, seed: int = 7) -> Feed:
     """What an honest pipeline feeds in three epochs."""
     generator = np.random.default_rng(seed)
     training = plan.experiment.training

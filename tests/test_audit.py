@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from honest_work import SGD, MakePlan, feed, observe
+from honest_work import SGD, Feed, MakePlan, feed, observe
 
 from samestep.audit import AuditBatches, judge_audit
 from samestep.ladder import judge
-
-Feed = list[list[list[int]]]
 
 
 def swap_last_rows(fed: Feed) -> Feed:
