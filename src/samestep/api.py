@@ -7,6 +7,7 @@ from typing import Unpack
 from samestep.catalogue import Framework, choose_frameworks, named_framework
 from samestep.codegen import Unsupported, render_script
 from samestep.curves import run_curves
+from samestep.earlier_curves import load_earlier_curves, take_over
 from samestep.errors import BadInput
 from samestep.experiment import CosineRate, Experiment, Training
 from samestep.experiment_file import load_experiment
@@ -96,6 +97,7 @@ def race(
     repeats: bool = True,
     epochs: int | None = None,
     curve_seeds: int = 0,
+    curves_from: str | Path | None = None,
     path: str | Path | None = None,
     **hooks: Unpack[Hooks],
 ) -> Result:
@@ -105,7 +107,8 @@ def race(
     many as it takes to tell all neighbours apart or to know that they are closer, at most 50.
     A block that was disturbed from outside is run once more, if `repeats`. With `epochs`, a trial
     trains no more than so many of the experiment's. With `curve_seeds`, learning curves come
-    after the race, in whole trainings of their own.
+    after the race, in whole trainings of their own; `curves_from` names an earlier result whose
+    curves are taken over, where it has the same experiment, scripts and versions.
     """
     sequential = within is not None or budget is not None
     if trials is None:
@@ -114,6 +117,8 @@ def race(
         raise BadInput(f"--trials {trials}: must be 1 or more")
     if curve_seeds < 0:
         raise BadInput(f"--curve-seeds {curve_seeds}: must be 1 or more")
+    if curves_from is not None and curve_seeds == 0:
+        raise BadInput("curves_from: needs curve_seeds, the number of seeds to take")
     chosen = choose_frameworks(_names(frameworks))
     loaded = _experiment(experiment, overrides, small)
     if epochs is not None:
@@ -123,6 +128,9 @@ def race(
     place = None if path is None else Path(path)
     if place is not None:
         check_writable(place)
+    earlier = None
+    if curves_from is not None:
+        earlier = load_earlier_curves(Path(curves_from), plan, chosen)
     proofs = prove_all(plan, chosen, on_progress=hooks.get("on_proof"))
     result = start_result(
         *(plan, chosen, proofs, settings),
@@ -134,6 +142,8 @@ def race(
         epochs=epochs,
         curve_seeds=curve_seeds,
     )
+    if earlier is not None:
+        take_over(result, earlier)
     result.speed = measure_speed(settings)
     _run(plan, chosen, result, settings, place, hooks)
     return result

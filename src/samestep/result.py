@@ -117,6 +117,14 @@ class Curve(Record):
     message: str | None = None
 
 
+class CurveOrigin(Record):
+    """An earlier race, and how many of its curves are here."""
+
+    created: str
+    cpu: str
+    count: int
+
+
 class Range(Record):
     """A median with its 95% interval, which takes more than one trial."""
 
@@ -208,6 +216,8 @@ class Result(Record):
     proof: dict[str, FrameworkProof]
     trials: list[Trial] = []
     curves: list[Curve] = []
+    curves_from: CurveOrigin | None = None
+    """Where the curves come from that were not taken in this race."""
     verdict: list[Row] = []
     unfinished: bool = True
 

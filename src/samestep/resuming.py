@@ -36,20 +36,23 @@ def check_same_race(
 ) -> None:
     """Raise BadInput if versions or scripts are not those of the trials that are there."""
     for framework in frameworks:
-        _check_framework(result, plan, framework, path)
+        check_same_framework(result, plan, framework, path, AGAIN)
 
 
-def _check_framework(result: Result, plan: Plan, framework: Framework, path: Path) -> None:
+def check_same_framework(
+    result: Result, plan: Plan, framework: Framework, path: Path, remedy: str
+) -> None:
+    """Raise BadInput if the framework's versions or script are not those of the result."""
     where = f"{path}: frameworks.{framework.name}"
     saved = result.frameworks[framework.name]
     for package, version in framework.place.versions().items():
         before = saved.version.get(package, version)
         if before != version:
-            raise BadInput(f"{where}: {package} was {before}, is {version} now; {AGAIN}")
+            raise BadInput(f"{where}: {package} was {before}, is {version} now; {remedy}")
     if saved.script:
         source = render_script(framework, plan.experiment, plan)
         if hashlib.sha256(source.encode()).hexdigest() != saved.script:
-            raise BadInput(f"{where}: samestep writes another script now; {AGAIN}")
+            raise BadInput(f"{where}: samestep writes another script now; {remedy}")
 
 
 def check_same_proofs(result: Result, proofs: Mapping[str, FrameworkProof], path: Path) -> None:

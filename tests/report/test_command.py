@@ -41,3 +41,6 @@ def test_settings_are_options() -> None:
     for option in ("-f numpy,torch", "--precision 2%", "--budget 90s", "--epochs 3"):
         assert option in text
     assert "--curves --curve-seeds 5" in text
+    assert "--no-repeats" not in text
+    result.settings.repeats = False
+    assert "--no-repeats" in repeating_command(result)

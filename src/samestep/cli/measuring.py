@@ -97,6 +97,10 @@ def race(
         bool, typer.Option("--curves", help="Learning curves too, in trainings of their own.")
     ] = False,
     curve_seeds: Annotated[int, typer.Option(min=1, help="With so many seeds.")] = 5,
+    curves_from: Annotated[
+        Path | None,
+        typer.Option(metavar="RESULT", help="Take learning curves over from an earlier result."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Save the result here, not in results/.")
     ] = None,
@@ -141,7 +145,8 @@ def race(
                 timeout=timeout,
                 repeats=repeats,
                 epochs=epochs,
-                curve_seeds=curve_seeds if curves else 0,
+                curve_seeds=curve_seeds if curves or curves_from is not None else 0,
+                curves_from=curves_from,
                 path=path,
                 **live.hooks,
             )

@@ -33,6 +33,8 @@ def repeating_command(result: Result) -> str:
         words += ["--precision", f"{100 * settings.within:g}%"]
     if settings.budget_seconds is not None:
         words += ["--budget", f"{settings.budget_seconds:g}s"]
+    if not settings.repeats:
+        words.append("--no-repeats")
     if settings.epochs is not None:
         words += ["--epochs", str(settings.epochs)]
     if settings.curve_seeds:

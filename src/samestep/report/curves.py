@@ -79,6 +79,16 @@ def _as_the_best(
     return "yes" if is_equivalent(by_seed[name], by_seed[best], margin, alpha) else "not told"
 
 
+def origin_sentence(result: Result) -> str | None:
+    """Whose curves these are, where they were not taken in this race."""
+    origin = result.curves_from
+    if origin is None:
+        return None
+    count = f"{origin.count} of the {len(result.curves)} learning curves"
+    race = f"a race of {origin.created} on {origin.cpu}"
+    return f"{count} were taken earlier, in {race}, by the same scripts and versions."
+
+
 def failed_curves(result: Result) -> list[Text]:
     """One line for each training that did not end well."""
     return [

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from samestep.report.charts import PICTURES, Picture, fitted, fitted_charts
 from samestep.report.command import repeating_command
-from samestep.report.curves import CURVE_HEADERS, curve_rows
+from samestep.report.curves import CURVE_HEADERS, curve_rows, origin_sentence
 from samestep.report.ladder import COLUMNS, ladder_of
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import ranking_of
@@ -69,6 +69,7 @@ def race_page(result: Result, file_name: str) -> str:
         notes=[note for note in notes_of(result) if note.kind != "proof"],
         curve_headers=CURVE_HEADERS,
         curves=curve_rows(result) if result.curves else [],
+        curve_origin=origin_sentence(result),
         rungs=COLUMNS,
         ladder=ladder_of(result),
         code=sources_of(result),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from samestep.report.command import repeating_command
-from samestep.report.curves import CURVE_HEADERS, curve_rows
+from samestep.report.curves import CURVE_HEADERS, curve_rows, origin_sentence
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import ranking_of
 from samestep.report.method import method
@@ -32,6 +32,9 @@ def _lines(result: Result) -> Iterator[str]:
     if result.curves:
         rows = curve_rows(result)
         yield from _table(CURVE_HEADERS, rows, len(CURVE_HEADERS) - 1)
+    if origin := origin_sentence(result):
+        yield safe(origin)
+        yield ""
     if not result.settings.trials:
         yield from _proofs(result)
     for note in notes_of(result):

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from samestep.language import STAGES
 from samestep.proof_record import FrameworkProof, Rung, RungName
-from samestep.report.curves import curve_tables, failed_curves
+from samestep.report.curves import curve_tables, failed_curves, origin_sentence
 from samestep.report.fitting import fitting_tables, natural_width
 from samestep.report.legend import MARKS, conditions, legend
 from samestep.report.measures import Ranked, ranking_of
@@ -48,6 +48,8 @@ def result_view(result: Result, width: int = WIDE) -> Group:
         for table in curve_tables(result, width):
             parts += [Text(), table]
         parts += failed_curves(result)
+    if origin := origin_sentence(result):
+        parts.append(plain(origin, "dim"))
     notes = _notes(result)
     if notes.row_count:
         parts += [Text(), notes]

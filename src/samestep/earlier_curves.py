@@ -1,0 +1,52 @@
+"""Learning curves of an earlier race: taken over where the same work would give them again.
+
+They cost hours, and their time is not ranked: a race on another machine need not train them anew.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from samestep.catalogue import Framework
+from samestep.errors import BadInput
+from samestep.plan import Plan
+from samestep.result import CurveOrigin, Result, load_result
+from samestep.resuming import check_same_framework
+
+INSTEAD = "leave out --curves-from to take curves anew"
+
+
+def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework]) -> Result:
+    """A result whose curves are those of this plan and these frameworks; raise BadInput if not.
+
+    A framework that has no curve there is none of its business: its curves are taken here.
+    """
+    earlier = load_result(path)
+    if earlier.curves_from is not None:
+        raise BadInput(f"{path}: curves_from: its curves are another race's; name that one's file")
+    if earlier.digest != plan.digest:
+        raise BadInput(f"{path}: digest: its curves are of another experiment or data; {INSTEAD}")
+    known = {name for name in earlier.finished_curves() if name in earlier.frameworks}
+    shared = [framework for framework in frameworks if framework.name in known]
+    if not shared:
+        raise BadInput(f"{path}: curves: there is none of a framework that is raced; {INSTEAD}")
+    for framework in shared:
+        if not earlier.frameworks[framework.name].script:
+            where = f"{path}: frameworks.{framework.name}.script"
+            raise BadInput(f"{where}: does not say what took its curves; {INSTEAD}")
+        check_same_framework(earlier, plan, framework, path, INSTEAD)
+    return earlier
+
+
+def take_over(result: Result, earlier: Result) -> None:
+    """Give `result` the finished curves of its frameworks and seeds, and say whose they are."""
+    first, count = result.experiment["training"]["seed"], result.settings.curve_seeds
+    seeds = {(first + number) % 2**32 for number in range(count)}
+    result.curves = [
+        curve
+        for name, curves in earlier.finished_curves().items()
+        for curve in curves
+        if name in result.frameworks and curve.seed in seeds
+    ]
+    result.curves_from = CurveOrigin(
+        created=earlier.created, cpu=earlier.machine.cpu, count=len(result.curves)
+    )
