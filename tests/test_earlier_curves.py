@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from samestep import api, curves
+from samestep.earlier_curves import take_over
 from samestep.errors import BadInput
 from samestep.report.html import race_page
 from samestep.report.markdown import markdown_report
@@ -123,6 +124,14 @@ def test_curves_of_other_work_are_refused_before_anything_is_run(
         api.race("iris-mlp", ["numpy"], SHORT, curve_seeds=2, curves_from=changed, path=saved)
     assert str(refused.value).startswith(f"{changed}: ")
     assert not saved.exists()
+
+
+def test_who_is_not_proved_here_has_no_curve(earlier: Path) -> None:
+    before = load_result(earlier)
+    result = before.model_copy(deep=True, update={"curves": []})
+    result.proof["numpy"] = result.proof["numpy"].model_copy(update={"verdict": "different"})
+    take_over(result, before)
+    assert result.curves == []
 
 
 def test_how_many_seeds_must_be_said(earlier: Path) -> None:

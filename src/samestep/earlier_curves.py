@@ -9,6 +9,7 @@ from pathlib import Path
 from samestep.catalogue import Framework
 from samestep.errors import BadInput
 from samestep.plan import Plan
+from samestep.proof_record import PROVED
 from samestep.result import CurveOrigin, Result, load_result
 from samestep.resuming import check_same_framework
 
@@ -38,14 +39,15 @@ def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework])
 
 
 def take_over(result: Result, earlier: Result) -> None:
-    """Give `result` the finished curves of its frameworks and seeds, and say whose they are."""
+    """Give `result` the curves of its proved frameworks and its seeds, and say whose they are."""
     first, count = result.experiment["training"]["seed"], result.settings.curve_seeds
     seeds = {(first + number) % 2**32 for number in range(count)}
+    proved = {name for name, proof in result.proof.items() if proof.verdict in PROVED}
     result.curves = [
         curve
         for name, curves in earlier.finished_curves().items()
         for curve in curves
-        if name in result.frameworks and curve.seed in seeds
+        if name in proved and curve.seed in seeds
     ]
     result.curves_from = CurveOrigin(
         created=earlier.created, cpu=earlier.machine.cpu, count=len(result.curves)
