@@ -74,9 +74,14 @@ def plan_with_seed(plan: Plan, number: int) -> Plan:
     if number == 0:
         return plan
     training = plan.experiment.training
-    # Seeds are below 2**32.
-    seeded = training.model_copy(update={"seed": (training.seed + number) % 2**32})
+    seeded = training.model_copy(update={"seed": numbered_seed(training.seed, number)})
     return make_plan(plan.experiment.model_copy(update={"training": seeded}))
+
+
+def numbered_seed(first: int, number: int) -> int:
+    """The seed of the curves of that number, where those of number 0 have `first`."""
+    # Seeds are below 2**32.
+    return (first + number) % 2**32
 
 
 def train_one(task: Task, folder: Path, settings: Settings, stop: Event | None = None) -> Curve:

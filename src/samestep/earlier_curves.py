@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samestep.catalogue import Framework
+from samestep.curves import numbered_seed
 from samestep.errors import BadInput
 from samestep.plan import Plan
 from samestep.proof_record import PROVED
@@ -19,7 +20,7 @@ INSTEAD = "leave out --curves-from to take curves anew"
 def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework]) -> Result:
     """A result whose curves are those of this plan and these frameworks; raise BadInput if not.
 
-    A framework that has no curve there is none of its business: its curves are taken here.
+    A framework that has no curve there is not looked at: its curves are taken here.
     """
     earlier = load_result(path)
     if earlier.curves_from is not None:
@@ -41,7 +42,7 @@ def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework])
 def take_over(result: Result, earlier: Result) -> None:
     """Give `result` the curves of its proved frameworks and its seeds, and say whose they are."""
     first, count = result.experiment["training"]["seed"], result.settings.curve_seeds
-    seeds = {(first + number) % 2**32 for number in range(count)}
+    seeds = {numbered_seed(first, number) for number in range(count)}
     proved = {name for name, proof in result.proof.items() if proof.verdict in PROVED}
     result.curves = [
         curve
