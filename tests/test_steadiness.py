@@ -2,14 +2,18 @@
 
 import math
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samestep.report.steadiness import unsteady_sentence
-from samestep.result import Epoch, Trial
+from samestep.report.notes import notes_of
+from samestep.report.steadiness import cores_sentence, unsteady_sentence
+from samestep.result import Epoch, Trial, load_result
 from samestep.steadiness import FEWEST, judge_steadiness
+
+SAVED = load_result(Path(__file__).parents[1] / "docs/results/fashion-cnn.json")
 
 
 def noisy(shape: list[float], seed: int = 0, noise: float = 0.02) -> list[float]:
@@ -73,3 +77,23 @@ def test_a_race_says_so_if_half_of_the_trials_are_uneven() -> None:
         "(quarters of the epochs after the first)"
     )
     assert unsteady_sentence([]) is None
+
+
+def test_a_race_says_so_if_trials_kept_unequal_numbers_of_cores_busy() -> None:
+    alone, both, nearly = (
+        trial([1.0]).model_copy(update={"cpu_seconds": 94.0, "wall_seconds": wall})
+        for wall in (94.0, 56.0, 60.0)
+    )
+    cold = alone.model_copy(update={"cold": True})
+    assert cores_sentence([both, alone, nearly, cold]) == (
+        "of 3 warm trials the idlest kept 1.00 cores busy, the busiest 1.68 "
+        "(CPU seconds over the process's time)"
+    )
+    assert cores_sentence([both, nearly]) is None
+    assert cores_sentence([both, cold]) is None
+    assert cores_sentence([]) is None
+
+
+def test_the_saved_race_of_fashion_cnn_tells_that_only_tensorflow_left_a_core_idle() -> None:
+    uneven = [note.framework for note in notes_of(SAVED) if note.state == "uneven cores"]
+    assert sorted(uneven) == ["keras-tensorflow", "tensorflow"]

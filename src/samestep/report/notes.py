@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from samestep.proof_record import FrameworkProof
-from samestep.report.steadiness import unsteady_sentence
+from samestep.report.steadiness import cores_sentence, unsteady_sentence
 from samestep.result import Result
 
 Kind = Literal["proof", "lost", "unranked", "unsteady", "unfair"]
@@ -36,9 +36,13 @@ def notes_of(result: Result) -> list[Note]:
             why = "it takes two epochs or more to see a steady one"
             notes.append(Note(name, "unranked", "not ranked", why))
     for name in ranked:
-        sentence = unsteady_sentence(result.counted_trials(name))
-        if sentence is not None:
-            notes.append(Note(name, "unsteady", "not steady", sentence))
+        trials = result.counted_trials(name)
+        for state, sentence in (
+            ("not steady", unsteady_sentence(trials)),
+            ("uneven cores", cores_sentence(trials)),
+        ):
+            if sentence is not None:
+                notes.append(Note(name, "unsteady", state, sentence))
     for name, framework in result.frameworks.items():
         notes += [Note(name, "unfair", "unfair", warning) for warning in framework.warnings]
     return notes

@@ -1,4 +1,4 @@
-"""What a race says of trials that keep no one speed."""
+"""What a race says of trials that keep no one speed, or not as many cores busy as others."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -7,6 +7,12 @@ from samestep.result import Trial
 from samestep.steadiness import Steadiness, judge_steadiness
 
 UNEVEN = ("slows down", "speeds up", "changes level")
+
+BUSIER = 1.25
+"""How many times as many cores a trial may keep busy as another.
+
+In this project's saved races on quiet machines only TensorFlow's differ by more than 1.16.
+"""
 
 
 def unsteady_sentence(trials: Sequence[Trial]) -> str | None:
@@ -17,6 +23,22 @@ def unsteady_sentence(trials: Sequence[Trial]) -> str | None:
         return None
     kinds = [_kind_text(state, uneven) for state in UNEVEN if _of(state, uneven)]
     return f"of {len(trials)} trials {', '.join(kinds)} (quarters of the epochs after the first)"
+
+
+def cores_sentence(trials: Sequence[Trial]) -> str | None:
+    """How many cores the idlest and the busiest trial kept busy, if that differs.
+
+    The same work in the same processor time and twice the wall time is no slower framework: its
+    threads shared a core, or waited. A cold start waits for storage, and tells nothing of that.
+    """
+    warm = [trial for trial in trials if trial.wall_seconds > 0 and not trial.cold]
+    busy = [trial.cpu_seconds / trial.wall_seconds for trial in warm]
+    if not busy or max(busy) <= BUSIER * min(busy):
+        return None
+    return (
+        f"of {len(warm)} warm trials the idlest kept {min(busy):.2f} cores busy, the busiest "
+        f"{max(busy):.2f} (CPU seconds over the process's time)"
+    )
 
 
 def _kind_text(state: str, uneven: Sequence[Steadiness]) -> str:
