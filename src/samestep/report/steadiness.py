@@ -28,7 +28,7 @@ def unsteady_sentence(trials: Sequence[Trial]) -> str | None:
 def cores_sentence(trials: Sequence[Trial]) -> str | None:
     """How many cores the idlest and the busiest trial kept busy, if that differs.
 
-    The same work in the same processor time and twice the wall time is no slower framework: its
+    The same work in the same processor time and twice the wall time is no slower arithmetic: its
     threads shared a core, or waited. A cold start waits for storage, and tells nothing of that.
     """
     warm = [trial for trial in trials if trial.wall_seconds > 0 and not trial.cold]
