@@ -31,7 +31,11 @@ def run(x, y, epochs, hidden, batch_size):
         import tensorflow as tf
 
         dataset = tf.data.Dataset.from_tensor_slices((x, y))
-        dataset = dataset.shuffle(len(x)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        dataset = dataset.shuffle(len(x)).batch(batch_size).prefetch(2)
+        options = tf.data.Options()
+        # Its thread can hold up the end of an epoch.
+        options.autotune.enabled = False
+        dataset = dataset.with_options(options)
         model.fit(dataset, epochs=epochs, verbose=0, callbacks=[times])
     else:
         model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[times])

@@ -25,7 +25,11 @@ def run(x, y, epochs, batch_size):
     optimizer = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
     train_loss = tf.keras.metrics.Mean()
     dataset = tf.data.Dataset.from_tensor_slices((x, y))
-    dataset = dataset.shuffle(len(x)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.shuffle(len(x)).batch(batch_size).prefetch(2)
+    options = tf.data.Options()
+    # Its thread can hold up the end of an epoch.
+    options.autotune.enabled = False
+    dataset = dataset.with_options(options)
 
     # The last batch may be smaller, and need not be traced again.
     @tf.function(reduce_retracing=True)
