@@ -72,6 +72,24 @@ def test_a_framework_without_a_curve_there_takes_its_own(
     assert {curve.framework for curve in result.curves} == {"numpy", "sklearn"}
 
 
+@pytest.mark.parametrize("script", ["0" * 64, ""])
+def test_a_framework_of_another_script_takes_its_own(
+    earlier: Path, tmp_path: Path, trained: list[tuple[str, int]], script: str
+) -> None:
+    pytest.importorskip("sklearn")
+    before = load_result(earlier)
+    before.frameworks["sklearn"] = before.frameworks["numpy"].model_copy(update={"script": script})
+    taken = [curve for curve in before.curves if curve.seed == 0]
+    before.curves += [curve.model_copy(update={"framework": "sklearn"}) for curve in taken]
+    changed = tmp_path / "changed.json"
+    save_result(before, changed)
+    result = race_from(changed, 1, ("numpy", "sklearn"))
+    assert trained == [("sklearn", 0)]
+    assert result.curves[:1] == taken
+    assert result.curves_from is not None
+    assert result.curves_from.count == 1
+
+
 def test_every_report_says_whose_curves_they_are(earlier: Path) -> None:
     result = race_from(earlier, 2)
     console = Console(width=400, record=True)

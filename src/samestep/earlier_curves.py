@@ -20,7 +20,8 @@ INSTEAD = "leave out --curves-from to take curves anew"
 def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework]) -> Result:
     """A result whose curves are those of this plan and these frameworks; raise BadInput if not.
 
-    A framework that has no curve there is not looked at: its curves are taken here.
+    Who has no curve there, or one by another script or version, takes its curves here; where
+    that leaves nothing to take over, the first reason is raised.
     """
     earlier = load_result(path)
     if earlier.curves_from is not None:
@@ -31,12 +32,23 @@ def load_earlier_curves(path: Path, plan: Plan, frameworks: Sequence[Framework])
     shared = [framework for framework in frameworks if framework.name in known]
     if not shared:
         raise BadInput(f"{path}: curves: there is none of a framework that is raced; {INSTEAD}")
+    changed: dict[str, BadInput] = {}
     for framework in shared:
-        if not earlier.frameworks[framework.name].script:
-            where = f"{path}: frameworks.{framework.name}.script"
-            raise BadInput(f"{where}: does not say what took its curves; {INSTEAD}")
-        check_same_framework(earlier, plan, framework, path, INSTEAD)
+        try:
+            _check_same_work(earlier, plan, framework, path)
+        except BadInput as reason:
+            changed[framework.name] = reason
+    if len(changed) == len(shared):
+        raise next(iter(changed.values()))
+    earlier.curves = [curve for curve in earlier.curves if curve.framework not in changed]
     return earlier
+
+
+def _check_same_work(earlier: Result, plan: Plan, framework: Framework, path: Path) -> None:
+    if not earlier.frameworks[framework.name].script:
+        where = f"{path}: frameworks.{framework.name}.script"
+        raise BadInput(f"{where}: does not say what took its curves; {INSTEAD}")
+    check_same_framework(earlier, plan, framework, path, INSTEAD)
 
 
 def take_over(result: Result, earlier: Result) -> None:
