@@ -49,8 +49,7 @@ NO_LOADER: Edits = [
 TUNED_BY_HAND = (
     "    dataset = dataset.batch(128).prefetch(2)\n"
     "    options = tf.data.Options()\n"
-    "    options.autotune.enabled = False"
-    "  # nothing to tune here, and its thread can hold up an epoch\n"
+    "    options.autotune.enabled = False  # its thread can hold up an epoch\n"
     "    return dataset.with_options(options)\n"
 )
 AUTOTUNED: Edits = [
