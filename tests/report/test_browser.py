@@ -79,6 +79,22 @@ def test_a_page_is_accessible_and_no_wider_than_its_screen(
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
+def test_a_legend_is_inside_its_chart_on_a_phone_and_when_it_is_turned(
+    opened: Open, race: Result
+) -> None:
+    cut = """[...document.querySelectorAll(".chart svg")].filter((chart) => {
+        const legend = chart.querySelector(".role-legend")?.getBoundingClientRect();
+        const room = chart.getBoundingClientRect();
+        return legend && (legend.right > room.right || legend.bottom > room.bottom);
+    }).length"""
+    page = opened(race, PHONE)
+    assert page.locator(".chart svg .role-legend").count() > 1
+    assert page.evaluate(cut) == 0
+    for size in (DESK, PHONE):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_function(f"{cut} === 0")
+
+
 def test_a_framework_that_is_switched_off_is_nowhere(opened: Open, race: Result) -> None:
     page = opened(race)
     bars = "#picture-memory svg .mark-rect path"

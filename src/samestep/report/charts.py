@@ -83,7 +83,10 @@ def _ratios(result: Result) -> Drawn | None:
     if not rows:
         return None
     base = filtered(rows)
-    title, scale = "times as long as the fastest", alt.Scale(type="log", nice=False)
+    # Room for the letters, which stand beside the points.
+    room = min(60, 8 + 6 * max(len(row.group) for row in result.verdict))
+    title = "times as long as the fastest"
+    scale = alt.Scale(type="log", nice=False, padding=room)
     x = alt.X("times:Q", title=title, scale=scale)
     drawn = alt.layer(
         base.mark_rule(strokeWidth=2).encode(
@@ -328,8 +331,9 @@ def _order(rows: Rows) -> list[str]:
 
 
 def legend_below() -> alt.Legend:
-    """In as many lines as the frameworks take."""
-    return alt.Legend(orient="bottom", columns=4, title=None, symbolOpacity=1)
+    """In as many lines as the frameworks take; on a phone there is room for two abreast."""
+    columns = alt.ExprRef("width < 300 ? 2 : 4")
+    return alt.Legend(orient="bottom", columns=columns, title=None, symbolOpacity=1)
 
 
 def _tips(rows: Rows, *names: str) -> list[alt.Tooltip]:

@@ -39,7 +39,13 @@ async function draw() {
     views[name] = view;
     await view.signal("hidden", hiddenFrameworks()).runAsync();
   }
+  await fit();
   document.documentElement.dataset.drawn = "yes";
+}
+
+/* A chart's height follows from its legend's columns, and they from its width: it is laid out again. */
+async function fit() {
+  for (const view of Object.values(views)) await view.resize().runAsync();
 }
 
 async function filter() {
@@ -105,6 +111,12 @@ for (const [id, checked] of [["filter-all", true], ["filter-none", false]]) {
 document.getElementById("theme").addEventListener("click", () => {
   setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
   draw();
+});
+let turned;
+addEventListener("resize", () => {
+  /* The charts take their new widths first. */
+  clearTimeout(turned);
+  turned = setTimeout(fit, 200);
 });
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
