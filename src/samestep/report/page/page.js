@@ -37,7 +37,7 @@ async function draw() {
     /* The figure has a name, and the tables hold its numbers. */
     figure.querySelector(".chart svg").setAttribute("aria-hidden", "true");
     views[name] = view;
-    await view.signal("hidden", hiddenFrameworks()).runAsync();
+    view.signal("hidden", hiddenFrameworks());
   }
   await fit();
   document.documentElement.dataset.drawn = "yes";
