@@ -9,7 +9,6 @@ from scipy.stats import sem, t
 
 from samestep.stats import (
     change,
-    compact_letters,
     difference,
     is_equivalent,
     pairs_apart,
@@ -21,7 +20,6 @@ from samestep.stats import (
 )
 
 seconds = st.floats(min_value=1e-6, max_value=1e3)
-names = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1)
 times = st.dictionaries(
     st.sampled_from("abcdefgh"),
     st.dictionaries(st.integers(0, 6), seconds, max_size=7),
@@ -30,24 +28,6 @@ times = st.dictionaries(
 
 def ranked(times):
     return rank(times, pairs_apart(times))
-
-
-@st.composite
-def names_and_pairs(draw):
-    order = draw(names)
-    pairs = [frozenset((a, b)) for i, a in enumerate(order) for b in order[i + 1 :]]
-    return order, {pair for pair in pairs if draw(st.booleans())}
-
-
-@given(names_and_pairs())
-def test_letters_are_shared_exactly_by_those_not_told_apart(case):
-    order, apart = case
-    letters = compact_letters(order, apart)
-    for i, one in enumerate(order):
-        assert letters[one]
-        for other in order[i + 1 :]:
-            shared = set(letters[one]) & set(letters[other])
-            assert bool(shared) == (frozenset((one, other)) not in apart)
 
 
 @given(times)

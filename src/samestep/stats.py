@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import exp, inf, log, sqrt
 from statistics import fmean, median, stdev, variance
-from string import ascii_letters
+
+from samestep.letters import compact_letters
 
 ALPHA = 0.05
 TRIMMED = 5
@@ -177,37 +178,6 @@ def told_apart(
 def _leaves_out_tie(interval: tuple[float, float]) -> bool:
     low, high = interval
     return low > EQUAL or high < -EQUAL
-
-
-def compact_letters(order: Sequence[str], apart: AbstractSet[frozenset[str]]) -> dict[str, str]:
-    """Letters such that two names share one exactly if they are not told apart.
-
-    Source: the insert-and-absorb algorithm, Piepho 2004, J. Comput. Graph. Stat. 13(2).
-    """
-    groups = [frozenset(order)]
-    for pair in combinations(order, 2):
-        if frozenset(pair) not in apart:
-            continue
-        split = [
-            part
-            for group in groups
-            for part in ([group - {name} for name in pair] if group >= set(pair) else [group])
-        ]
-        groups = [
-            group
-            for number, group in enumerate(split)
-            if not any(group < other for other in split) and group not in split[:number]
-        ]
-    place = {name: number for number, name in enumerate(order)}
-    groups.sort(key=lambda group: sorted(place[name] for name in group))
-    return {
-        name: "".join(_letter(n) for n, group in enumerate(groups) if name in group)
-        for name in order
-    }
-
-
-def _letter(number: int) -> str:
-    return ascii_letters[number] if number < len(ascii_letters) else f"({number + 1})"
 
 
 def paired_logs(one: Blocks, other: Blocks) -> list[float]:

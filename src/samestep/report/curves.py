@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from samestep.experiment import ACCURACY_MARGIN
+from samestep.letters import compact_letters
 from samestep.report.fitting import fitting_tables
 from samestep.report.text import interval_text, visible
 from samestep.result import Curve, Result
-from samestep.stats import ALPHA, compact_letters, is_equivalent, mean_interval, pairs_apart
+from samestep.stats import ALPHA, is_equivalent, mean_interval, pairs_apart
 
 BEST = "as the best"
 CURVE_HEADERS = (
