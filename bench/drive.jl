@@ -1,10 +1,10 @@
-# Time one training script in this fresh process and print its steady epoch time and peak memory.
+# Time one training script in this fresh process; print its epochs in seconds and its peak memory.
 #
 # drive.jl generated|handwritten SCRIPT FOLDER EPOCHS key=value..., with the data in FOLDER, the
 # worker whose thread settings hold, `threads`, `cpus`, `shape` (of a row, as Julia reads it) and
 # the arguments `hidden` and `batch_size` of a hand-written script's `run`.
 
-using LinearAlgebra, Statistics
+using LinearAlgebra
 
 const kind, path, folder, epochs = ARGS[1], ARGS[2], ARGS[3], parse(Int, ARGS[4])
 const given = Dict(split(pair, '='; limit = 2) for pair in ARGS[5:end])
@@ -41,7 +41,7 @@ function main()
         times = run(x, y, epochs, hidden..., parse(Int, given["batch_size"]))
     end
     @assert length(times) == epochs + 1
-    println("steady ", quantile(diff(times)[2:end], 0.1), " ", Worker.peak_bytes())
+    println("epochs ", join(diff(times), " "), " ", Worker.peak_bytes())
 end
 
 main()

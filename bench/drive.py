@@ -1,4 +1,4 @@
-"""Time one training script in this fresh process and print its steady epoch time and peak memory.
+"""Time one training script in this fresh process; print its epochs in seconds and its peak memory.
 
 `drive.py generated|handwritten SCRIPT FOLDER EPOCHS ARGUMENTS`, where ARGUMENTS is JSON with
 the shim, whose thread settings hold for both, the threads, the cpus, and `run`'s arguments.
@@ -7,7 +7,6 @@ the shim, whose thread settings hold for both, the threads, the cpus, and `run`'
 import importlib.util
 import json
 import os
-import statistics
 import sys
 import time
 
@@ -51,7 +50,7 @@ def main(kind, path, folder, epochs, arguments):
     assert len(times) == int(epochs) + 1
     seconds = [after - before for before, after in zip(times, times[1:])]  # noqa: B905, RUF007
     peak = load("own_process", arguments["own_process"]).peak_bytes()
-    print("steady", statistics.quantiles(seconds[1:], n=10, method="inclusive")[0], peak)
+    print("epochs", *seconds, peak)
 
 
 if __name__ == "__main__":

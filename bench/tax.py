@@ -8,6 +8,10 @@ random order, because a machine that others use too changes its speed within min
 and the peak memory of all three.
 Prints a/b and a/c, each taken within a repeat: the median and its 95% interval. Prints besides the
 coordinator's share of a race's CPU time, and the time of `samestep --help`.
+
+With --beside, (a) runs with (b) and then with (c) at the same time, each on one core, which they
+swap from one repeat to the next: then a change of the machine's speed hits both of a pair. The
+median of the epochs stands for the lower decile there, since the slower one ends with a core free.
 """
 
 import argparse
@@ -21,13 +25,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samestep.catalogue import Framework, choose_frameworks
 from samestep.codegen import Unsupported
 from samestep.experiment_file import load_experiment
-from samestep.launch import WORKERS, Settings, choose_settings, run_worker, worker_environment
+from samestep.launch import (
+    WORKERS,
+    Settings,
+    choose_settings,
+    run_worker,
+    usable_cpus,
+    worker_environment,
+)
 from samestep.plan import Plan, make_plan
 from samestep.standalone import standalone_folder
 from samestep.stats import ratio
@@ -104,8 +116,8 @@ def script_in(folder: Path) -> Path:
 
 def in_race(
     framework: Framework, plan: Plan, folder: Path, settings: Settings
-) -> tuple[float, int]:
-    """The steady epoch and the peak memory of one trial, as a race takes them."""
+) -> tuple[list[float], int]:
+    """The seconds of the epochs and the peak memory of one trial, as a race takes them."""
     outcome = run_worker(framework, "trial", plan, script_in(folder), settings)
     if outcome.status != "done":
         raise SystemExit(
@@ -113,9 +125,7 @@ def in_race(
         )
     epochs = [event for event in outcome.events if event["event"] == "epoch"]
     memory = outcome.find("memory") or {}
-    steady = steady_epoch([(e["end"] - e["start"]) / 1e9 for e in epochs])
-    assert steady is not None
-    return steady, memory["peak_bytes"]
+    return [(e["end"] - e["start"]) / 1e9 for e in epochs], memory["peak_bytes"]
 
 
 def alone(
@@ -126,8 +136,8 @@ def alone(
     plan: Plan,
     settings: Settings,
     run: dict[str, object],
-) -> tuple[float, int]:
-    """The steady epoch and the peak memory of a script in a process of its own, set as a race's."""
+) -> tuple[list[float], int]:
+    """The same of a script in a process of its own, set as a race's."""
     epochs = str(plan.experiment.training.epochs)
     common = [kind, script, folder, epochs]
     if framework.language == "python":
@@ -152,8 +162,8 @@ def alone(
     )
     if done.returncode:
         raise SystemExit(f"{framework.name}, {kind}: {done.stderr[-2000:]}")
-    steady, peak = done.stdout.split()[-2:]
-    return float(steady), int(peak)
+    *seconds, peak = done.stdout.split()[-int(epochs) - 1 :]
+    return [float(second) for second in seconds], int(peak)
 
 
 def commas(numbers: Iterable[int]) -> str:
@@ -161,9 +171,14 @@ def commas(numbers: Iterable[int]) -> str:
 
 
 def measure(
-    name: str, frameworks: list[Framework], repeats: int, threads: int | None, root: Path
+    name: str,
+    frameworks: list[Framework],
+    repeats: int,
+    threads: int | None,
+    beside: bool,
+    root: Path,
 ) -> list[dict[str, object]]:
-    """All repeats of one experiment: one record a framework and repeat."""
+    """All repeats of one experiment: one record a framework, repeat and process."""
     bench = BENCHES[name]
     plan = make_plan(load_experiment(name, bench.overrides))
     settings = choose_settings(plan.experiment.training.precision, threads)
@@ -179,37 +194,62 @@ def measure(
     frameworks = [framework for framework in frameworks if framework.name in folders]
     records: list[dict[str, object]] = []
     for repeat in range(repeats):
-        for framework, kind in draw_order(frameworks, bench):
-            folder = folders[framework.name]
-            if kind == "race":
-                seconds, peak = in_race(framework, plan, folder, settings)
-            else:
-                hand = HERE / "handwritten" / bench.handwritten.get(framework.name, "")
-                script = script_in(folder) if kind == "generated" else hand
-                seconds, peak = alone(
-                    framework, kind, script, folder, plan, settings, bench.arguments
+        for framework, kinds in draw_order(frameworks, bench, beside):
+            places = on_a_core_each(settings, repeat) if beside else [settings]
+            with ThreadPoolExecutor() as pool:
+                ends = [
+                    pool.submit(
+                        run_kind, framework, kind, bench, plan, folders[framework.name], place
+                    )
+                    for kind, place in zip(kinds, places, strict=True)
+                ]
+            for kind, end in zip(kinds, ends, strict=True):
+                seconds, peak = end.result()
+                records.append(
+                    {
+                        "experiment": name,
+                        "framework": framework.name,
+                        "repeat": repeat,
+                        "kind": kind,
+                        "beside": next((other for other in kinds if other != kind), None),
+                        "seconds": statistics.median(seconds[1:])
+                        if beside
+                        else steady_epoch(seconds),
+                        "peak_bytes": peak,
+                    }
                 )
-            records.append(
-                {
-                    "experiment": name,
-                    "framework": framework.name,
-                    "repeat": repeat,
-                    "kind": kind,
-                    "seconds": seconds,
-                    "peak_bytes": peak,
-                }
-            )
-            print(f"{name} {repeat + 1}/{repeats} {framework.name} {kind}", file=sys.stderr)
+            what = " beside ".join(kinds)
+            print(f"{name} {repeat + 1}/{repeats} {framework.name} {what}", file=sys.stderr)
     return records
 
 
-def draw_order(frameworks: list[Framework], bench: Bench) -> Iterator[tuple[Framework, str]]:
-    """One repeat: the frameworks in random order, and so the kinds of each."""
+def run_kind(
+    framework: Framework, kind: str, bench: Bench, plan: Plan, folder: Path, settings: Settings
+) -> tuple[list[float], int]:
+    """The seconds of the epochs and the peak memory of a trial or a script."""
+    if kind == "race":
+        return in_race(framework, plan, folder, settings)
+    hand = HERE / "handwritten" / bench.handwritten.get(framework.name, "")
+    script = script_in(folder) if kind == "generated" else hand
+    return alone(framework, kind, script, folder, plan, settings, bench.arguments)
+
+
+def on_a_core_each(settings: Settings, repeat: int) -> list[Settings]:
+    """One thread on each of the first two cores, swapped in every second repeat."""
+    cores = settings.cpus[:2] if repeat % 2 else settings.cpus[1::-1]
+    return [replace(settings, threads=1, cpus=(core,)) for core in cores]
+
+
+def draw_order(
+    frameworks: list[Framework], bench: Bench, beside: bool
+) -> Iterator[tuple[Framework, list[str]]]:
+    """One repeat: the frameworks in random order, and so the kinds of each, alone or in pairs."""
     for framework in random.sample(frameworks, len(frameworks)):
-        kinds = ["race", "generated"]
-        kinds += ["handwritten"] if framework.name in bench.handwritten else []
-        for kind in random.sample(kinds, len(kinds)):
-            yield framework, kind
+        rivals = ["generated"]
+        rivals += ["handwritten"] if framework.name in bench.handwritten else []
+        runs = [["race", kind] for kind in rivals] if beside else [[k] for k in ["race", *rivals]]
+        for kinds in random.sample(runs, len(runs)):
+            yield framework, kinds
 
 
 def show(records: list[dict[str, object]]) -> None:
@@ -217,29 +257,35 @@ def show(records: list[dict[str, object]]) -> None:
     print(f"{'experiment':12}{'framework':18}{'race (ms)':>10}{'race / alone':>26}", end="")
     print(f"{'race / by hand':>26}{'memory / by hand':>18}")
     for experiment, framework in dict.fromkeys((r["experiment"], r["framework"]) for r in records):
-        times: dict[object, dict[int, float]] = {}
-        for r in records:
-            if (r["experiment"], r["framework"]) == (experiment, framework):
-                times.setdefault(r["kind"], {})[int(str(r["repeat"]))] = float(str(r["seconds"]))
-        race = times["race"]
-        line = f"{experiment:12}{framework:18}{statistics.median(race.values()) * 1e3:10.3f}"
+        own = [r for r in records if (r["experiment"], r["framework"]) == (experiment, framework)]
+        race = [float(str(r["seconds"])) for r in own if r["kind"] == "race"]
+        line = f"{experiment:12}{framework:18}{statistics.median(race) * 1e3:10.3f}"
         for kind in ("generated", "handwritten"):
+            rival = seconds_of(own, kind, "race")
             text = "-"
-            if kind in times:
-                middle = ratio(race, times[kind])
+            if rival:
+                middle = ratio(seconds_of(own, "race", kind), rival)
                 text = f"{middle.median:.3f}"
                 if middle.low is not None and middle.high is not None:
                     text += f" [{middle.low:.3f}, {middle.high:.3f}]"
             line += f"{text:>26}"
-        print(line + f"{memory_ratio(records, experiment, framework):>18}")
+        print(line + f"{memory_ratio(own):>18}")
 
 
-def memory_ratio(records: list[dict[str, object]], experiment: object, framework: object) -> str:
+def seconds_of(records: list[dict[str, object]], kind: str, beside: str) -> dict[int, float]:
+    """Repeat -> seconds of a kind that ran by itself, or beside that other one."""
+    return {
+        int(str(r["repeat"])): float(str(r["seconds"]))
+        for r in records
+        if r["kind"] == kind and r["beside"] in (None, beside)
+    }
+
+
+def memory_ratio(records: list[dict[str, object]]) -> str:
     """Median peak memory of a race's trials over that of the hand-written script."""
     peaks: dict[object, list[int]] = {}
     for r in records:
-        if (r["experiment"], r["framework"]) == (experiment, framework):
-            peaks.setdefault(r["kind"], []).append(int(str(r["peak_bytes"])))
+        peaks.setdefault(r["kind"], []).append(int(str(r["peak_bytes"])))
     if "handwritten" not in peaks:
         return "-"
     return f"{statistics.median(peaks['race']) / statistics.median(peaks['handwritten']):.2f}"
@@ -304,15 +350,20 @@ def main() -> None:
     )
     parser.add_argument("-n", "--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--beside", action="store_true", help="two at the same time, a core each")
     parser.add_argument("--trials", type=int, default=3, help="of the race; 0 leaves it out")
     parser.add_argument("--json", type=Path, help="save every time here")
     options = parser.parse_args()
     frameworks = choose_frameworks(options.frameworks and options.frameworks.split(","))
+    if options.beside and (options.threads is not None or len(usable_cpus()) < 2):
+        parser.error("--beside takes one thread on each of two cores")
     with tempfile.TemporaryDirectory(prefix="samestep-tax-") as name:
         root = Path(name)
         records = []
         for experiment in options.experiments.split(","):
-            records += measure(experiment, frameworks, options.repeats, options.threads, root)
+            records += measure(
+                experiment, frameworks, options.repeats, options.threads, options.beside, root
+            )
         if records:
             show(records)
         if options.json is not None:
