@@ -23,6 +23,7 @@ from samestep.launch import choose_settings
 from samestep.plan import make_plan
 from samestep.standalone import standalone_folder
 from samestep.stats import ratio
+from samestep.steadiness import steady_epoch
 
 EXPERIMENT = "fashion-cnn"
 OVERRIDES = ["data.rows=6400", "data.test_rows=1000", "training.epochs=4"]
@@ -178,7 +179,9 @@ def main() -> None:
                 for variant in random.sample(list(variants), len(variants)):
                     text = changed(framework.name, variant, source, variants[variant])
                     script.write_text(text, encoding="utf-8")
-                    seconds, _ = alone(framework, "generated", script, folder, plan, settings, {})
+                    epochs, _ = alone(framework, "generated", script, folder, plan, settings, {})
+                    seconds = steady_epoch(epochs)
+                    assert seconds is not None
                     times[variant][repeat] = seconds
                     print(framework.name, variant, f"{seconds:.3f}", file=sys.stderr)
             show(framework.name, times)
