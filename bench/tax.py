@@ -25,9 +25,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 from samestep.catalogue import Framework, choose_frameworks
 from samestep.codegen import Unsupported
@@ -41,6 +41,7 @@ from samestep.launch import (
     worker_environment,
 )
 from samestep.plan import Plan, make_plan
+from samestep.side_by_side import side_by_side
 from samestep.standalone import standalone_folder
 from samestep.stats import ratio
 from samestep.steadiness import steady_epoch
@@ -196,15 +197,9 @@ def measure(
     for repeat in range(repeats):
         for framework, kinds in draw_order(frameworks, bench, beside):
             places = on_a_core_each(settings, repeat) if beside else [settings]
-            with ThreadPoolExecutor() as pool:
-                ends = [
-                    pool.submit(
-                        run_kind, framework, kind, bench, plan, folders[framework.name], place
-                    )
-                    for kind, place in zip(kinds, places, strict=True)
-                ]
-            for kind, end in zip(kinds, ends, strict=True):
-                seconds, peak = end.result()
+            runs = dict(zip(kinds, places, strict=True))
+            ends = run_at_once(framework, runs, bench, plan, folders[framework.name])
+            for kind, (seconds, peak) in ends.items():
                 records.append(
                     {
                         "experiment": name,
@@ -221,6 +216,19 @@ def measure(
             what = " beside ".join(kinds)
             print(f"{name} {repeat + 1}/{repeats} {framework.name} {what}", file=sys.stderr)
     return records
+
+
+def run_at_once(
+    framework: Framework, runs: dict[str, Settings], bench: Bench, plan: Plan, folder: Path
+) -> dict[str, tuple[list[float], int]]:
+    """What each kind gave, all of them run at the same time."""
+    ends: dict[str, tuple[list[float], int]] = {}
+
+    def run(kind: str, stop: Event) -> tuple[list[float], int]:
+        return run_kind(framework, kind, bench, plan, folder, runs[kind])
+
+    side_by_side(run, runs, ends.__setitem__, jobs=len(runs))
+    return ends
 
 
 def run_kind(
