@@ -93,7 +93,7 @@ def _change(
     old: Result, new: Result, name: str, get: Callable[[Trial], float | None], alpha: float
 ) -> Interval | None:
     before, after = (
-        [value for trial in result.counted_trials(name) if (value := get(trial))]
+        [value for trial in _counted(result, name) if (value := get(trial))]
         for result in (old, new)
     )
     return change(before, after, alpha) if before and after else None
@@ -124,11 +124,15 @@ def _accuracy_by_seed(result: Result, name: str) -> dict[int, float]:
 
 
 def _trial_accuracies(result: Result, name: str) -> list[float]:
-    return [trial.evaluation.accuracy for trial in result.counted_trials(name) if trial.evaluation]
+    return [trial.evaluation.accuracy for trial in _counted(result, name) if trial.evaluation]
+
+
+def _counted(result: Result, name: str) -> list[Trial]:
+    return result.counted_trials().get(name, [])
 
 
 def _failures(result: Result, name: str) -> int:
-    return sum(trial.outcome != "done" for trial in result.trials_of(name))
+    return sum(t.outcome != "done" for t in result.trials_by_framework().get(name, []))
 
 
 def _above(interval: Interval | None, limit: float) -> bool:

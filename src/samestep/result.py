@@ -243,19 +243,25 @@ class Result(Record):
 
         return chart(self, name)
 
-    def trials_of(self, framework: str) -> list[Trial]:
-        """One framework's trials, in the order of their blocks."""
-        return [trial for trial in self.trials if trial.framework == framework]
+    def trials_by_framework(self) -> dict[str, list[Trial]]:
+        """Every framework's trials, in the order of their blocks."""
+        trials: dict[str, list[Trial]] = {name: [] for name in self.frameworks}
+        for trial in self.trials:
+            trials.setdefault(trial.framework, []).append(trial)
+        return trials
 
-    def counted_trials(self, framework: str, before: int | None = None) -> list[Trial]:
-        """Those that ended well, of all blocks or of those before one.
+    def counted_trials(self, before: int | None = None) -> dict[str, list[Trial]]:
+        """Every framework's trials that ended well, of all blocks or of those before one.
 
         A disturbed trial counts for nothing once it is repeated: who is chosen by what else the
         machine did is not chosen by the times.
         """
-        trials = [t for t in self.trials_of(framework) if before is None or t.block < before]
-        repeated = {trial.repeats for trial in trials}
-        return [t for t in trials if t.outcome == "done" and t.block not in repeated]
+        counted: dict[str, list[Trial]] = {}
+        for name, all_of_it in self.trials_by_framework().items():
+            trials = [t for t in all_of_it if before is None or t.block < before]
+            repeated = {trial.repeats for trial in trials}
+            counted[name] = [t for t in trials if t.outcome == "done" and t.block not in repeated]
+        return counted
 
     def finished_curves(self) -> dict[str, list[Curve]]:
         """The curves that ended well, by framework."""

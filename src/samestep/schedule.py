@@ -86,10 +86,10 @@ def steady_times(result: Result, before: int | None = None) -> dict[str, Blocks]
     times = {
         name: {
             trial.block: trial.seconds.steady_epoch
-            for trial in result.counted_trials(name, before)
+            for trial in trials
             if trial.seconds.steady_epoch
         }
-        for name in dict.fromkeys(trial.framework for trial in result.trials)
+        for name, trials in result.counted_trials(before).items()
     }
     return {name: blocks for name, blocks in times.items() if blocks}
 

@@ -145,8 +145,9 @@ def _trials(result: Result) -> Drawn | None:
 
 def _phases(result: Result) -> Drawn | None:
     rows: Rows = []
+    counted = result.counted_trials()
     for row in result.verdict:
-        trials = result.counted_trials(row.framework)
+        trials = counted[row.framework]
         epochs = median(len(trial.epochs) for trial in trials)
         parts = {
             "import": median_of(trials, lambda t: t.seconds.import_),
@@ -177,8 +178,9 @@ def _phases(result: Result) -> Drawn | None:
 
 def _memory(result: Result) -> Drawn | None:
     rows: Rows = []
+    counted = result.counted_trials()
     for row in result.verdict:
-        peak = median_of(result.counted_trials(row.framework), lambda t: t.peak_bytes)
+        peak = median_of(counted[row.framework], lambda t: t.peak_bytes)
         if peak is not None:
             rows.append({"framework": row.framework, "MiB": peak / 2**20})
     return _bars(rows, "MiB", "peak memory of the process, MiB")
@@ -202,8 +204,9 @@ def _accuracy_by_seconds(result: Result) -> Drawn | None:
 
 def _training_loss(result: Result) -> Drawn | None:
     rows: Rows = []
+    counted = result.counted_trials()
     for row in result.verdict:
-        trials = result.counted_trials(row.framework)
+        trials = counted[row.framework]
         for epoch, points in enumerate(zip(*(t.epochs for t in trials), strict=False), start=1):
             losses = [point.loss for point in points]
             rows.append(

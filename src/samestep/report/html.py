@@ -138,11 +138,12 @@ def _render(
 def _unranked(result: Result) -> list[tuple[str, str, str]]:
     """Name, proof and reason of everyone who has no place."""
     ranked = {row.framework for row in result.verdict}
+    trials = result.trials_by_framework()
     rows: list[tuple[str, str, str]] = []
     for name, proof in result.proof.items():
         if name in ranked:
             continue
-        lost = [trial for trial in result.trials_of(name) if trial.outcome != "done"]
+        lost = [trial for trial in trials[name] if trial.outcome != "done"]
         reasons = [proof_reason(proof)] if proof.verdict != "identical" else []
         if lost:
             reasons.append(f"{len(lost)} trials {lost[0].outcome}: {lost[0].message or ''}")

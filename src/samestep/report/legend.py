@@ -50,7 +50,7 @@ def legend(result: Result) -> Iterable[str]:
     )
     if is_sequential(result):
         yield from _settled(result)
-    elif max(len(result.counted_trials(row.framework)) for row in result.verdict) < FEWEST_APART:
+    elif _most_trials(result) < FEWEST_APART:
         yield f"Fewer than {FEWEST_APART} trials tell nothing apart; ask for more with --trials."
     if result.settings.epochs is not None:
         yield (
@@ -71,6 +71,12 @@ def legend(result: Result) -> Iterable[str]:
     yield from _disturbances(result)
     verdicts = {result.proof[row.framework].verdict for row in result.verdict}
     yield "proof: " + ", ".join(f"{MARKS[v][0]} {v}" for v in MARKS if v in verdicts)
+
+
+def _most_trials(result: Result) -> int:
+    """That anyone who is ranked has."""
+    counted = result.counted_trials()
+    return max(len(counted[row.framework]) for row in result.verdict)
 
 
 def _disturbances(result: Result) -> Iterable[str]:

@@ -36,7 +36,8 @@ class Ranked:
 def ranking_of(result: Result) -> list[Ranked]:
     """The verdict's rows; what this machine or these frameworks do not tell has no column."""
     ranks = _ranks(result.verdict)
-    groups = {row.framework: _groups(result, row) for row in result.verdict}
+    counted = result.counted_trials()
+    groups = {row.framework: _groups(result, row, counted[row.framework]) for row in result.verdict}
     told = {
         header
         for of_one in groups.values()
@@ -66,8 +67,7 @@ def _only(groups: dict[str, dict[str, str]], told: Set[str]) -> dict[str, dict[s
     return {title: group for title, group in kept.items() if group}
 
 
-def _groups(result: Result, row: Row) -> dict[str, dict[str, str]]:
-    trials = result.counted_trials(row.framework)
+def _groups(result: Result, row: Row, trials: Sequence[Trial]) -> dict[str, dict[str, str]]:
     installed = result.frameworks[row.framework].install_bytes
 
     def over_trials(get: Get, show: Show = number_text) -> str:

@@ -24,8 +24,9 @@ def notes_of(result: Result) -> list[Note]:
     """Proofs that are not simply identical, lost trials, uneven ones, unfair conditions."""
     notes: list[Note] = []
     ranked = [row.framework for row in result.verdict]
+    trials_by_framework, counted = result.trials_by_framework(), result.counted_trials()
     for name, proof in result.proof.items():
-        trials = result.trials_of(name)
+        trials = trials_by_framework[name]
         lost = [trial for trial in trials if trial.outcome != "done"]
         if proof.verdict != "identical":
             notes.append(Note(name, "proof", proof.verdict, proof_reason(proof)))
@@ -36,10 +37,9 @@ def notes_of(result: Result) -> list[Note]:
             why = "it takes two epochs or more to see a steady one"
             notes.append(Note(name, "unranked", "not ranked", why))
     for name in ranked:
-        trials = result.counted_trials(name)
         for state, sentence in (
-            ("not steady", unsteady_sentence(trials)),
-            ("uneven cores", cores_sentence(trials)),
+            ("not steady", unsteady_sentence(counted[name])),
+            ("uneven cores", cores_sentence(counted[name])),
         ):
             if sentence is not None:
                 notes.append(Note(name, "unsteady", state, sentence))

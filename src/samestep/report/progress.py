@@ -28,8 +28,9 @@ class Stage:
 def progress_of(result: Result) -> list[Stage]:
     """Every framework's finished curves, epoch by epoch."""
     stages: list[Stage] = []
+    counted = result.counted_trials()
     for name, curves in result.finished_curves().items():
-        pace = pace_of(result.counted_trials(name))
+        pace = pace_of(counted[name])
         for epoch, points in enumerate(zip(*(c.points for c in curves), strict=False), start=1):
             accuracies = [point.test_accuracy for point in points]
             losses = [point.test_loss for point in points]

@@ -92,7 +92,7 @@ def _figures(result: Result, framework: str) -> dict[str, float]:
                 figures[name] = spread.median
                 if spread.low is not None and spread.high is not None:
                     figures |= {f"{name}_low": spread.low, f"{name}_high": spread.high}
-    trials = result.counted_trials(framework)
+    trials = result.counted_trials()[framework]
     medians = {
         "peak_bytes": median_of(trials, lambda t: t.peak_bytes),
         "cpu_seconds": median_of(trials, lambda t: t.cpu_seconds),

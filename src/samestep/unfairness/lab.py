@@ -115,14 +115,11 @@ def points_for(experiment: Experiment) -> Sequence[Point]:
 def row_of(point: Point, fair: Result, unfair: Result, frameworks: Sequence[str]) -> Row:
     """What an unfairness makes of each ratio, to the first framework's favour and the other's."""
     first, *others = frameworks
-    plain = {name: told(fair.counted_trials(name), steady) for name in frameworks}
-    favoured = {
-        name: point.choose(told(unfair.counted_trials(name), point.clock)) for name in frameworks
-    }
-    slighted_in = unfair if point.both else fair
-    slighted = {
-        name: told(slighted_in.counted_trials(name), point.other_clock) for name in frameworks
-    }
+    fair_trials, unfair_trials = fair.counted_trials(), unfair.counted_trials()
+    plain = {name: told(fair_trials[name], steady) for name in frameworks}
+    favoured = {name: point.choose(told(unfair_trials[name], point.clock)) for name in frameworks}
+    slighted_in = unfair_trials if point.both else fair_trials
+    slighted = {name: told(slighted_in[name], point.other_clock) for name in frameworks}
     ratios = {
         other: Ratios(
             fair=_ratio(plain[first], plain[other]),
