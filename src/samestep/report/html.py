@@ -143,7 +143,7 @@ def _unranked(result: Result) -> list[tuple[str, str, str]]:
     for name, proof in result.proof.items():
         if name in ranked:
             continue
-        lost = [trial for trial in trials[name] if trial.outcome != "done"]
+        lost = [trial for trial in trials.get(name, []) if trial.outcome != "done"]
         reasons = [proof_reason(proof)] if proof.verdict != "identical" else []
         if lost:
             reasons.append(f"{len(lost)} trials {lost[0].outcome}: {lost[0].message or ''}")

@@ -26,7 +26,7 @@ def notes_of(result: Result) -> list[Note]:
     ranked = [row.framework for row in result.verdict]
     trials_by_framework, counted = result.trials_by_framework(), result.counted_trials()
     for name, proof in result.proof.items():
-        trials = trials_by_framework[name]
+        trials = trials_by_framework.get(name, [])
         lost = [trial for trial in trials if trial.outcome != "done"]
         if proof.verdict != "identical":
             notes.append(Note(name, "proof", proof.verdict, proof_reason(proof)))

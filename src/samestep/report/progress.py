@@ -33,7 +33,7 @@ def progress_of(result: Result) -> list[Stage]:
         return stages
     counted = result.counted_trials()
     for name, curves in finished.items():
-        pace = pace_of(counted[name])
+        pace = pace_of(counted.get(name, []))
         for epoch, points in enumerate(zip(*(c.points for c in curves), strict=False), start=1):
             accuracies = [point.test_accuracy for point in points]
             losses = [point.test_loss for point in points]
