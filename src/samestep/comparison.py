@@ -1,6 +1,6 @@
 """Two results of one experiment: what got slower, larger or less accurate, or is other work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -36,6 +36,18 @@ class Change:
     improvements: list[str]
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One framework in one of the two results."""
+
+    proof: ProofVerdict | None
+    trials: Sequence[Trial]
+    """Those that count."""
+    failures: int
+    accuracies: dict[int, float]
+    """At the end of its learning curves, by seed."""
+
+
 def obstacle(old: Result, new: Result) -> str | None:
     """Why these two results cannot be compared, in a few words, or None."""
     if old.digest != new.digest:
@@ -58,16 +70,32 @@ def compare(old: Result, new: Result, tolerance: Tolerance) -> list[Change]:
     """
     names = list(dict.fromkeys([*old.frameworks, *new.frameworks]))
     alpha = ALPHA / max(1, len(names))
-    return [_compare_one(old, new, name, tolerance, alpha) for name in names]
+    olds, news = _sides(old, names), _sides(new, names)
+    return [_compare_one(name, olds[name], news[name], tolerance, alpha) for name in names]
 
 
-def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alpha: float) -> Change:
-    epoch = _change(old, new, name, lambda trial: trial.seconds.steady_epoch, alpha)
-    memory = _change(old, new, name, lambda trial: trial.peak_bytes, alpha)
-    proofs = tuple(r.proof[name].verdict if name in r.proof else None for r in (old, new))
-    proof = (proofs[0], proofs[1])
-    accuracy = _accuracy_change(old, new, name, alpha)
-    as_accurate = _as_accurate(old, new, name, tolerance.accuracy, alpha)
+def _sides(result: Result, names: Sequence[str]) -> dict[str, _Side]:
+    trials, counted = result.trials_by_framework(), result.counted_trials()
+    curves = result.finished_curves()
+    return {
+        name: _Side(
+            proof=result.proof[name].verdict if name in result.proof else None,
+            trials=counted.get(name, []),
+            failures=sum(trial.outcome != "done" for trial in trials.get(name, [])),
+            accuracies={
+                curve.seed: curve.points[-1].test_accuracy for curve in curves.get(name, [])
+            },
+        )
+        for name in names
+    }
+
+
+def _compare_one(name: str, old: _Side, new: _Side, tolerance: Tolerance, alpha: float) -> Change:
+    epoch = _change(old, new, lambda trial: trial.seconds.steady_epoch, alpha)
+    memory = _change(old, new, lambda trial: trial.peak_bytes, alpha)
+    proof = (old.proof, new.proof)
+    accuracy = _accuracy_change(old, new, alpha)
+    as_accurate = _as_accurate(old, new, tolerance.accuracy, alpha)
     regressions, improvements = [], []
     if proof[0] in PROVED and proof[1] is None:
         regressions.append("is gone")
@@ -75,7 +103,7 @@ def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alph
         regressions.append(f"is {proof[1]} now")
     elif proof[0] not in PROVED and proof[1] in PROVED:
         improvements.append(f"is {proof[1]} now")
-    if proof[0] in PROVED and proof[1] in PROVED and _failures(new, name) > _failures(old, name):
+    if proof[0] in PROVED and proof[1] in PROVED and new.failures > old.failures:
         regressions.append("loses trials")
     for what, interval in (("time", epoch), ("memory", memory)):
         if _above(interval, 1 + tolerance.ratio):
@@ -90,49 +118,33 @@ def _compare_one(old: Result, new: Result, name: str, tolerance: Tolerance, alph
 
 
 def _change(
-    old: Result, new: Result, name: str, get: Callable[[Trial], float | None], alpha: float
+    old: _Side, new: _Side, get: Callable[[Trial], float | None], alpha: float
 ) -> Interval | None:
     before, after = (
-        [value for trial in _counted(result, name) if (value := get(trial))]
-        for result in (old, new)
+        [value for trial in side.trials if (value := get(trial))] for side in (old, new)
     )
     return change(before, after, alpha) if before and after else None
 
 
-def _accuracy_change(old: Result, new: Result, name: str, alpha: float) -> Interval | None:
+def _accuracy_change(old: _Side, new: _Side, alpha: float) -> Interval | None:
     """Over the seeds of the learning curves; trials are all of one seed, and tell no spread."""
-    seeds = _accuracy_by_seed(old, name), _accuracy_by_seed(new, name)
-    if all(seeds):
-        before, after = (list(accuracies.values()) for accuracies in seeds)
+    if old.accuracies and new.accuracies:
+        before, after = (list(side.accuracies.values()) for side in (old, new))
         return difference(before, after, alpha)
-    before, after = _trial_accuracies(old, name), _trial_accuracies(new, name)
+    before, after = _trial_accuracies(old), _trial_accuracies(new)
     if before and after:
         return Interval(fmean(after) - fmean(before), None, None)
     return None
 
 
-def _as_accurate(old: Result, new: Result, name: str, margin: float, alpha: float) -> bool | None:
-    before, after = _accuracy_by_seed(old, name), _accuracy_by_seed(new, name)
-    if len(before.keys() & after.keys()) < 2:
+def _as_accurate(old: _Side, new: _Side, margin: float, alpha: float) -> bool | None:
+    if len(old.accuracies.keys() & new.accuracies.keys()) < 2:
         return None
-    return is_equivalent(before, after, margin, alpha)
+    return is_equivalent(old.accuracies, new.accuracies, margin, alpha)
 
 
-def _accuracy_by_seed(result: Result, name: str) -> dict[int, float]:
-    curves = result.finished_curves().get(name, [])
-    return {curve.seed: curve.points[-1].test_accuracy for curve in curves}
-
-
-def _trial_accuracies(result: Result, name: str) -> list[float]:
-    return [trial.evaluation.accuracy for trial in _counted(result, name) if trial.evaluation]
-
-
-def _counted(result: Result, name: str) -> list[Trial]:
-    return result.counted_trials().get(name, [])
-
-
-def _failures(result: Result, name: str) -> int:
-    return sum(t.outcome != "done" for t in result.trials_by_framework().get(name, []))
+def _trial_accuracies(side: _Side) -> list[float]:
+    return [trial.evaluation.accuracy for trial in side.trials if trial.evaluation]
 
 
 def _above(interval: Interval | None, limit: float) -> bool:

@@ -1,7 +1,7 @@
 """A race in an MLflow store: a run for it, and below it one for each framework."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from samestep.report.html import race_page
 from samestep.report.measures import median_of
 from samestep.report.progress import Stage, progress_of
 from samestep.report.sentence import verdict_sentence
-from samestep.result import Result
+from samestep.result import Result, Trial
 
 LONGEST = 5000
 """Characters that a tag of MLflow may have."""
@@ -42,10 +42,11 @@ def log_race(result: Result, uri: str, file_name: str) -> str:
         client.log_batch(race.info.run_id, tags=[RunTag(k, v[:LONGEST]) for k, v in tags.items()])
         client.log_text(race.info.run_id, race_page(result, file_name), "report.html")
         client.log_text(race.info.run_id, result.model_dump_json(indent=1), file_name)
-        stages = progress_of(result)
+        stages, counted = progress_of(result), result.counted_trials()
         for name in result.frameworks:
             own = [stage for stage in stages if stage.framework == name]
-            _log_framework(client, experiment, race.info.run_id, result, name, own)
+            figures = _figures(result, name, counted[name])
+            _log_framework(client, experiment, race.info.run_id, result, name, figures, own)
         client.set_terminated(race.info.run_id)
     except MlflowException as error:
         reason = str(error).splitlines()[0]
@@ -59,6 +60,7 @@ def _log_framework(
     parent: str,
     result: Result,
     framework: str,
+    figures: Mapping[str, float],
     stages: Sequence[Stage],
 ) -> None:
     from mlflow.entities import Metric, Param, RunTag
@@ -69,7 +71,7 @@ def _log_framework(
     now = _milliseconds(result)
     raced = result.frameworks[framework]
     params = {"language": raced.language, "runtime": raced.runtime, **raced.version}
-    metrics = [Metric(key, value, now, 0) for key, value in _figures(result, framework).items()]
+    metrics = [Metric(key, value, now, 0) for key, value in figures.items()]
     for stage in stages:
         metrics.append(Metric("test_accuracy", stage.accuracy, now, stage.epoch))
         metrics.append(Metric("test_loss", stage.loss, now, stage.epoch))
@@ -84,7 +86,7 @@ def _log_framework(
     client.set_terminated(run)
 
 
-def _figures(result: Result, framework: str) -> dict[str, float]:
+def _figures(result: Result, framework: str, trials: Sequence[Trial]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for row in result.verdict:
         if row.framework == framework:
@@ -92,7 +94,6 @@ def _figures(result: Result, framework: str) -> dict[str, float]:
                 figures[name] = spread.median
                 if spread.low is not None and spread.high is not None:
                     figures |= {f"{name}_low": spread.low, f"{name}_high": spread.high}
-    trials = result.counted_trials()[framework]
     medians = {
         "peak_bytes": median_of(trials, lambda t: t.peak_bytes),
         "cpu_seconds": median_of(trials, lambda t: t.cpu_seconds),
