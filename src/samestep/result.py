@@ -256,11 +256,13 @@ class Result(Record):
         A disturbed trial counts for nothing once it is repeated: who is chosen by what else the
         machine did is not chosen by the times.
         """
-        counted: dict[str, list[Trial]] = {}
-        for name, all_of_it in self.trials_by_framework().items():
-            trials = [t for t in all_of_it if before is None or t.block < before]
-            repeated = {trial.repeats for trial in trials}
-            counted[name] = [t for t in trials if t.outcome == "done" and t.block not in repeated]
+        counted: dict[str, list[Trial]] = {name: [] for name in self.frameworks}
+        trials = [t for t in self.trials if before is None or t.block < before]
+        repeated = {(t.framework, t.repeats) for t in trials if t.repeats is not None}
+        for trial in trials:
+            superseded = bool(repeated) and (trial.framework, trial.block) in repeated
+            if trial.outcome == "done" and not superseded:
+                counted.setdefault(trial.framework, []).append(trial)
         return counted
 
     def finished_curves(self) -> dict[str, list[Curve]]:
