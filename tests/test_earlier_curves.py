@@ -10,6 +10,7 @@ from rich.console import Console
 from samestep import api, curves
 from samestep.earlier_curves import take_over
 from samestep.errors import BadInput
+from samestep.report.curves import origin_sentence
 from samestep.report.html import race_page
 from samestep.report.markdown import markdown_report
 from samestep.report.table import result_view
@@ -100,6 +101,14 @@ def test_every_report_says_whose_curves_they_are(earlier: Path) -> None:
     page = race_page(result, "race.json")
     assert sentence in page
     assert "<b>Z80</b>" not in page
+
+
+def test_a_report_is_silent_where_nothing_was_taken_over(earlier: Path) -> None:
+    result = race_from(earlier, 1)
+    result.proof["numpy"] = result.proof["numpy"].model_copy(update={"verdict": "failed"})
+    take_over(result, load_result(earlier))
+    assert result.curves_from is not None
+    assert origin_sentence(result) is None
 
 
 CHANGES: dict[str, tuple[Callable[[Result], Any], str]] = {

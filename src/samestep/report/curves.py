@@ -83,7 +83,7 @@ def _as_the_best(
 def origin_sentence(result: Result) -> str | None:
     """Whose curves these are, where they were not taken in this race."""
     origin = result.curves_from
-    if origin is None:
+    if origin is None or not origin.count:
         return None
     count = f"{origin.count} of the {len(result.curves)} learning curves"
     race = f"a race of {origin.created} on {origin.cpu}"
