@@ -11,7 +11,8 @@ UNEVEN = ("slows down", "speeds up", "changes level")
 BUSIER = 1.25
 """How many times as many cores a trial may keep busy as another.
 
-In this project's saved races on quiet machines only TensorFlow's differ by more than 1.16.
+In this project's saved races on quiet machines only TensorFlow's differed by more than 1.16, while
+its scripts waited for tf.data's tuning thread.
 """
 
 
