@@ -260,7 +260,7 @@ class Result(Record):
         trials = [t for t in self.trials if before is None or t.block < before]
         repeated = {(t.framework, t.repeats) for t in trials if t.repeats is not None}
         for trial in trials:
-            superseded = bool(repeated) and (trial.framework, trial.block) in repeated
+            superseded = (trial.framework, trial.block) in repeated
             if trial.outcome == "done" and not superseded:
                 counted.setdefault(trial.framework, []).append(trial)
         return counted

@@ -28,11 +28,8 @@ class Stage:
 def progress_of(result: Result) -> list[Stage]:
     """Every framework's finished curves, epoch by epoch."""
     stages: list[Stage] = []
-    finished = result.finished_curves()
-    if not finished:
-        return stages
     counted = result.counted_trials()
-    for name, curves in finished.items():
+    for name, curves in result.finished_curves().items():
         pace = pace_of(counted.get(name, []))
         for epoch, points in enumerate(zip(*(c.points for c in curves), strict=False), start=1):
             accuracies = [point.test_accuracy for point in points]
