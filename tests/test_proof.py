@@ -37,7 +37,7 @@ SCRIPT_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
         "loss = -log_softmax(logits)[np.arange(len(y)), y].sum()",
         "loss",
     ),
-    "relu without its kink": ("numpy", ADAM, "d = d * ({{ after }} > 0)", "d = d * 1", "gradient"),
+    "relu without its kink": ("numpy", ADAM, "d *= {{ after }} > 0", "d *= 1", "gradient"),
     "bias correction of the first step": ("numpy", ADAM, "step += 1", "step = 1", "trajectory"),
     "momentum forgets": ("numpy", MOMENTUM, "* velocity[name] + grad", "* 0 + grad", "trajectory"),
     "a bias with the wrong sign": (
