@@ -80,7 +80,9 @@ VARIANTS: dict[str, dict[str, Edits]] = {
         "rows by index, no loader": NO_LOADER,
     },
     "torch-compile": {
-        "channels first": CHANNELS_FIRST,
+        "channels last": [
+            ("    return model\n", "    return model.to(memory_format=torch.channels_last)\n")
+        ],
         "Adam fused": [("        eps=1e-8,\n", "        eps=1e-8,\n        fused=True,\n")],
         "rows by index, no loader": NO_LOADER,
     },
