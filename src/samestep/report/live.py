@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from samestep.racing import Hooks
 from samestep.racing import Progress as RaceProgress
 from samestep.report.table import plain
-from samestep.report.text import visible
+from samestep.report.text import number_text, visible
 from samestep.result import Curve, Trial
 
 
@@ -114,6 +114,6 @@ def _trial_line(progress: RaceProgress, trial: Trial) -> str:
     if trial.outcome != "done":
         return f"{line}{trial.outcome}: {trial.message}"
     steady = trial.seconds.steady_epoch
-    epoch = "" if steady is None else f"{steady * 1e3:.3g} ms an epoch, "
+    epoch = "" if steady is None else f"{number_text(steady * 1e3)} ms an epoch, "
     accuracy = "" if trial.evaluation is None else f"accuracy {trial.evaluation.accuracy:.3f}"
     return line + epoch + accuracy
