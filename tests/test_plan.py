@@ -219,6 +219,13 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
         plan_of()
 
 
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, small_disk: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
+    with pytest.raises(BadInput, match=r"there \(No space left on device\); make room, or set XDG"):
+        plan_of()
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
+
+
 def test_a_convolution_counts_its_window_in_glorot_uniform() -> None:
     kernel = draw_weights({"c.kernel": (3, 5, 20, 30)}, np.random.default_rng(0))["c.kernel"]
     assert kernel.std() == pytest.approx(np.sqrt(2 / (15 * 50)), rel=0.02)

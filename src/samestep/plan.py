@@ -228,16 +228,14 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
     except OSError as error:
-        raise BadInput(
-            f"{folder.parent}: the plan cannot be written there ({error.strerror}); "
-            "make room, or set XDG_CACHE_HOME to a folder that can be written"
-        ) from None
+        raise _not_written(folder.parent, error) from None
     try:
         lines = [f"format = {FORMAT}", f'digest = "{digest}"', *_facts(arrays, experiment)]
         files = _file_names(arrays)
         for name, array in arrays.items():
             little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            little.tofile(draft / files[name])
+            # Not little.tofile, whose error on a full disk does not say why.
+            (draft / files[name]).write_bytes(little.data)
             lines += [
                 "",
                 f'[arrays."{name}"]',
@@ -253,9 +251,16 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
             if not (folder / "plan.toml").is_file():
                 raise
     except OSError as error:
-        raise BadInput(f"{folder}: the plan cannot be written ({error.strerror})") from None
+        raise _not_written(folder.parent, error) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _not_written(folder: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{folder}: the plan cannot be written there ({error.strerror}); "
+        "make room, or set XDG_CACHE_HOME to a folder that can be written"
+    )
 
 
 def _map_dataset(folder: Path, arrays: Arrays, classes: int) -> Dataset:

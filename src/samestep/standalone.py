@@ -35,7 +35,9 @@ def standalone_folder(
         case JuliaEntry() as entry:
             # Julia reads .npz by a package alone; raw arrays it reads by itself.
             for name, array in _arrays(plan).items():
-                array.astype(array.dtype.newbyteorder("<")).tofile(folder / f"{name}.bin")
+                little = array.astype(array.dtype.newbyteorder("<"), order="C")
+                # Not little.tofile, whose error on a full disk does not say why.
+                (folder / f"{name}.bin").write_bytes(little.data)
             (folder / "Project.toml").write_text(_project(entry), encoding="utf-8")
 
 

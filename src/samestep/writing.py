@@ -91,20 +91,36 @@ def write_folder(
     """Write a framework's standalone folder; raise BadInput rather than overwrite other work."""
     with tempfile.TemporaryDirectory(prefix="samestep-code-") as name:
         draft = Path(name)
-        standalone_folder(framework, plan, draft, notebook=notebook)
-        files = sorted(path for path in draft.iterdir() if path.is_file())
-        targets = [folder / path.name for path in files]
         try:
-            for file, target in zip(files, targets, strict=True):
-                if target.exists() and target.read_bytes() != file.read_bytes():
-                    raise BadInput(
-                        f"{target}: is there already and differs; move it away or choose "
-                        "another folder with -o"
-                    )
-            folder.mkdir(parents=True, exist_ok=True)
-            for file, target in zip(files, targets, strict=True):
-                shutil.copyfile(file, target)
+            standalone_folder(framework, plan, draft, notebook=notebook)
         except OSError as error:
-            place = error.filename or folder
-            raise BadInput(f"{place}: cannot be written ({error.strerror})") from None
+            raise BadInput(
+                f"{draft.parent}: a draft of the files cannot be written there "
+                f"({error.strerror}); make room, or set TMPDIR to a folder with room"
+            ) from None
+        return _copy_files(draft, folder)
+
+
+def _copy_files(draft: Path, folder: Path) -> list[Path]:
+    """Copy all files or none; one that is there already must be the same."""
+    files = sorted(path for path in draft.iterdir() if path.is_file())
+    targets = [folder / path.name for path in files]
+    begun: list[Path] = []
+    try:
+        for file, target in zip(files, targets, strict=True):
+            if target.exists() and target.read_bytes() != file.read_bytes():
+                raise BadInput(
+                    f"{target}: is there already and differs; move it away or choose "
+                    "another folder with -o"
+                )
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, target in zip(files, targets, strict=True):
+            if not target.exists():
+                begun.append(target)
+                shutil.copyfile(file, target)
+    except OSError as error:
+        for target in begun:
+            target.unlink(missing_ok=True)
+        place = error.filename or folder
+        raise BadInput(f"{place}: cannot be written ({error.strerror})") from None
     return targets
