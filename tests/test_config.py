@@ -112,6 +112,13 @@ def test_what_is_not_toml(file: Path, text: str) -> None:
     assert problem(file, text).startswith("is not valid TOML: ")
 
 
+def test_a_folder_without_rights(locked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SAMESTEP_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(locked))
+    with pytest.raises(BadInput, match=r"config\.toml: cannot be read \(Permission denied\)"):
+        load_config()
+
+
 def test_what_is_not_text(file: Path) -> None:
     file.write_bytes(b'julia = "\xff"')
     with pytest.raises(BadInput, match="is not valid TOML"):

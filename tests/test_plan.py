@@ -219,6 +219,12 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
         plan_of()
 
 
+def test_a_cache_without_rights(monkeypatch: pytest.MonkeyPatch, locked: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(locked))
+    with pytest.raises(BadInput, match=r"there \(Permission denied\); make room, or set XDG"):
+        plan_of()
+
+
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, small_disk: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
     with pytest.raises(BadInput, match=r"there \(No space left on device\); make room, or set XDG"):

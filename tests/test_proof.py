@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from shipped import SHIPPED, installed, marks_of
 
 from samestep import codegen, proof
 from samestep.catalogue import Framework, find_frameworks
+from samestep.errors import BadInput
 from samestep.launch import Outcome
 from samestep.proof_record import FrameworkProof
 
@@ -218,6 +220,13 @@ def test_a_worker_that_fails_is_told_with_its_stage(planned: MakePlan, tmp_path:
     assert (verdict.verdict, verdict.stage) == ("failed", "forward")
     assert "logits" in verdict.message
     assert proof.load_proof(verdict.key) is None
+
+
+def test_no_room_for_the_scripts(planned: MakePlan, small_disk: Path) -> None:
+    (small_disk / "other").write_bytes(bytes(8192))
+    plan = replace(planned(SGD), folder=small_disk)
+    with pytest.raises(BadInput, match=r"the script cannot be written there \(No space left"):
+        proof.prove(plan, SHIPPED["numpy"], cache=False)
 
 
 def test_output_that_cannot_be_read_is_a_failure(

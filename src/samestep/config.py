@@ -39,7 +39,11 @@ def load_config() -> Config:
     """The settings; empty ones if there is no file. Raise BadInput in one sentence."""
     named = os.environ.get(CONFIG)
     path = Path(named) if named else user_config_path("samestep") / "config.toml"
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+    if not there:
         if named:
             raise BadInput(f"{CONFIG}: there is no file {path}")
         return Config()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class BadInput(Exception):
@@ -13,6 +14,14 @@ class BadInput(Exception):
 
 class RunFailed(Exception):
     """A program that samestep started did not do its work; exit status 3."""
+
+
+def cache_not_written(folder: Path, what: str, reason: str | None) -> BadInput:
+    """A place in the user's cache that is full or may not be written."""
+    return BadInput(
+        f"{folder}: {what} cannot be written there ({reason}); "
+        "make room, or set XDG_CACHE_HOME to a folder that can be written"
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from samestep.datasets import Dataset, load_dataset
-from samestep.errors import BadInput
+from samestep.errors import BadInput, cache_not_written
 from samestep.experiment import Experiment, StepRate, Training
 from samestep.layers import BatchNorm
 from samestep.placing import PlacedLayer, Shape, array_shapes, place_layers
@@ -106,7 +106,11 @@ def make_plan(experiment: Experiment) -> Plan:
     arrays = _plan_arrays(dataset, weights, orders, training)
     digest = _digest(experiment, arrays)
     folder = user_cache_path("samestep") / "plans" / digest[:32]
-    if not (folder / "plan.toml").is_file():
+    try:
+        there = (folder / "plan.toml").is_file()
+    except OSError as error:
+        raise cache_not_written(folder.parent, "the plan", error.strerror) from None
+    if not there:
         _write(folder, arrays, experiment, digest)
     stored = _map_dataset(folder, arrays, dataset.classes)
     return Plan(experiment, layers, stored, weights, orders, digest, folder)
@@ -228,7 +232,7 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
     except OSError as error:
-        raise _not_written(folder.parent, error) from None
+        raise cache_not_written(folder.parent, "the plan", error.strerror) from None
     try:
         lines = [f"format = {FORMAT}", f'digest = "{digest}"', *_facts(arrays, experiment)]
         files = _file_names(arrays)
@@ -251,16 +255,9 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
             if not (folder / "plan.toml").is_file():
                 raise
     except OSError as error:
-        raise _not_written(folder.parent, error) from None
+        raise cache_not_written(folder.parent, "the plan", error.strerror) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _not_written(folder: Path, error: OSError) -> BadInput:
-    return BadInput(
-        f"{folder}: the plan cannot be written there ({error.strerror}); "
-        "make room, or set XDG_CACHE_HOME to a folder that can be written"
-    )
 
 
 def _map_dataset(folder: Path, arrays: Arrays, classes: int) -> Dataset:

@@ -17,6 +17,7 @@ from samestep import codegen
 from samestep.audit import AuditBatches
 from samestep.catalogue import Framework
 from samestep.dropout import has_dropout
+from samestep.errors import cache_not_written
 from samestep.ladder import judge
 from samestep.launch import Outcome, Settings, run_worker
 from samestep.plan import Plan
@@ -98,11 +99,14 @@ def prove_all(
 
 
 def write_script(plan: Plan, framework: Framework, source: str) -> Path:
-    """Put a script into the plan's folder, under its digest, whole or not at all."""
+    """Put a script into the plan's folder, under its digest; raise BadInput if that is full."""
     name = hashlib.sha256(source.encode()).hexdigest()[:16]
     suffix = codegen.language_of(framework).suffix
     script = plan.folder / "scripts" / framework.name / f"{name}{suffix}"
-    _write_whole(script, source)
+    try:
+        _write_whole(script, source)
+    except OSError as error:
+        raise cache_not_written(script.parent, "the script", error.strerror) from None
     return script
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from samestep.errors import BadInput
+from samestep.errors import cache_not_written
 
 SECONDS = 30
 """How long to wait for a server that says nothing."""
@@ -44,10 +44,7 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     except OSError as error:
         # Pooch words a PermissionError anew and drops its number.
         reason = error.strerror or os.strerror(errno.EACCES)
-        raise BadInput(
-            f"{folder}: {name} cannot be written there ({reason}); "
-            "make room, or set XDG_CACHE_HOME to a folder that can be written"
-        ) from None
+        raise cache_not_written(folder, name, reason) from None
     return folder / name
 
 
