@@ -152,6 +152,11 @@ def test_a_place_that_cannot_be_written_is_known_before(tmp_path):
             check_writable(bad)
 
 
+def test_a_place_without_rights(locked):
+    with pytest.raises(BadInput, match=r"r\.json: cannot be written \(Permission denied\)"):
+        check_writable(locked / "r.json")
+
+
 def test_only_the_proved_are_ranked_and_lost_trials_cost_themselves(result):
     assert [row.framework for row in result.verdict] == ["fast", "slow"]
     result.trials[0].outcome = "failed"

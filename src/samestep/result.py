@@ -304,9 +304,9 @@ def save_bytes(content: bytes, path: Path) -> None:
 
 def check_writable(path: Path, option: str = "--json") -> None:
     """Raise BadInput if `path` could not be written later."""
-    if path.is_dir():
-        raise BadInput(f"{path}: is a folder; give the name of a file to write")
     try:
+        if path.is_dir():
+            raise BadInput(f"{path}: is a folder; give the name of a file to write")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-"):
             pass

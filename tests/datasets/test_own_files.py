@@ -37,6 +37,11 @@ def test_path_that_is_not_there(tmp_path: Path) -> None:
     assert "relative to the experiment's own folder" in message
 
 
+def test_a_folder_without_rights(locked: Path) -> None:
+    message = problem(data_of(locked / "mine.csv"))
+    assert message == f"data.path: {locked / 'mine.csv'}: cannot be read (Permission denied)"
+
+
 def test_unknown_kind_of_file(tmp_path: Path) -> None:
     message = problem(data_of(tmp_path / "mine.xls"))
     assert "unknown kind of file; use .csv, .npz or .parquet" in message

@@ -1,5 +1,6 @@
 """The program: what all commands belong to, and how it ends."""
 
+import errno
 import sys
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -24,6 +25,9 @@ app = typer.Typer(
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 """What all of Typer's refusals are; it exports only this one of them."""
 
+_OF_THE_MACHINE = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Rights and room, wherever a command met their lack; any other error is a defect of ours."""
+
 
 def main() -> None:
     """Run the command line and exit."""
@@ -33,6 +37,12 @@ def main() -> None:
         _refuse(str(error), BAD if isinstance(error, BadInput) else FAILED)
     except UsageError as error:
         _refuse(_usage_sentence(error), BAD)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        place = error.filename or "a file could not be written"
+        remedy = "change its rights, make room, or name another place"
+        _refuse(f"{place}: {error.strerror}; {remedy}", BAD)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(status)

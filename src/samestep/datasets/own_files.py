@@ -22,10 +22,14 @@ def load_own_file(path: Path, label: str) -> Rows:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise BadInput(f"data.path: {path}: unknown kind of file; use .csv, .npz or .parquet")
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise BadInput(f"data.path: {path}: cannot be read ({error.strerror})") from None
+    if size is None:
         raise BadInput(f"data.path: {path}: there is no such file; the path is relative to the "
                        "experiment's own folder")  # fmt: skip
-    if path.stat().st_size > MAX_FILE_BYTES:
+    if size > MAX_FILE_BYTES:
         raise BadInput(f"data.path: {path}: larger than {MAX_FILE_BYTES:,} bytes; use a part of it")
     return Rows(*reader(path, label))
 
