@@ -237,9 +237,7 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
         lines = [f"format = {FORMAT}", f'digest = "{digest}"', *_facts(arrays, experiment)]
         files = _file_names(arrays)
         for name, array in arrays.items():
-            little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            # Not little.tofile, whose error on a full disk does not say why.
-            (draft / files[name]).write_bytes(little.data)
+            write_numbers(array, draft / files[name])
             lines += [
                 "",
                 f'[arrays."{name}"]',
@@ -258,6 +256,13 @@ def _write(folder: Path, arrays: Arrays, experiment: Experiment, digest: str) ->
         raise cache_not_written(folder.parent, "the plan", error.strerror) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_numbers(array: NDArray[Any], file: Path) -> None:
+    """Write an array's numbers alone, little-endian and row after row; raise OSError."""
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    # Not little.tofile, whose error on a full disk does not say why.
+    file.write_bytes(little.data)
 
 
 def _map_dataset(folder: Path, arrays: Arrays, classes: int) -> Dataset:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from samestep.catalogue import Framework, JuliaEntry, PythonEntry
 from samestep.codegen import language_of, render_script
-from samestep.plan import Plan
+from samestep.plan import Plan, write_numbers
 from samestep.report.notebook import script_notebook
 
 
@@ -35,9 +35,7 @@ def standalone_folder(
         case JuliaEntry() as entry:
             # Julia reads .npz by a package alone; raw arrays it reads by itself.
             for name, array in _arrays(plan).items():
-                little = array.astype(array.dtype.newbyteorder("<"), order="C")
-                # Not little.tofile, whose error on a full disk does not say why.
-                (folder / f"{name}.bin").write_bytes(little.data)
+                write_numbers(array, folder / f"{name}.bin")
             (folder / "Project.toml").write_text(_project(entry), encoding="utf-8")
 
 
