@@ -115,7 +115,7 @@ def test_what_is_not_toml(file: Path, text: str) -> None:
 def test_a_folder_without_rights(locked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAMESTEP_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(locked))
-    with pytest.raises(BadInput, match=r"config\.toml: cannot be read \(Permission denied\)"):
+    with pytest.raises(BadInput, match=r"config\.toml: cannot be read \(Permission denied\); give"):
         load_config()
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from samestep.environments import Environment
 from samestep.environments.julia import JuliaEnvironment, JuliaPackage
 from samestep.environments.python import PythonEnvironment
-from samestep.errors import BadInput, nearest
+from samestep.errors import BadInput, nearest, not_read
 from samestep.experiment import Experiment
 
 ENTRY_POINTS = "samestep.frameworks"
@@ -172,7 +172,7 @@ def load_folder(folder: Path) -> list[Framework]:
     try:
         content = FILE.validate_python(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror})") from None
+        raise not_read(file, error) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{file}: is not valid TOML: {error}") from None
     except ValidationError as error:

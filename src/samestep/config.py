@@ -8,7 +8,7 @@ from pathlib import Path
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from samestep.errors import BadInput
+from samestep.errors import BadInput, not_read
 
 CONFIG = "SAMESTEP_CONFIG"
 
@@ -42,7 +42,7 @@ def load_config() -> Config:
     try:
         there = path.is_file()
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise not_read(path, error) from None
     if not there:
         if named:
             raise BadInput(f"{CONFIG}: there is no file {path}")
@@ -56,7 +56,7 @@ def _read(path: Path, modified: int) -> Config:
     try:
         config = Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise not_read(path, error) from None
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))

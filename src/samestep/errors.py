@@ -24,6 +24,17 @@ def cache_not_written(folder: Path, what: str, reason: str | None) -> BadInput:
     )
 
 
+def not_read(where: str | Path, error: OSError) -> BadInput:
+    """A file or folder of the user's that the system doesn't let us read."""
+    if isinstance(error, PermissionError):
+        advice = "give yourself the right to read it, or name another"
+    elif isinstance(error, IsADirectoryError):
+        advice = "a file is wanted there, not a folder"
+    else:
+        advice = "mend it, or name another"
+    return BadInput(f"{where}: cannot be read ({error.strerror}); {advice}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a message about an unknown name, or nothing if no known one is near.
 

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from samestep.errors import BadInput, nearest
+from samestep.errors import BadInput, nearest, not_read
 from samestep.experiment import KINDS, Experiment
 from samestep.experiment_check import validate_experiment
 
@@ -29,7 +29,7 @@ def find_experiment(name: str) -> Path:
         if path.is_file():
             return path
     except OSError as error:
-        raise BadInput(f"{name[:200]}: cannot be read ({error.strerror})") from None
+        raise not_read(name[:200], error) from None
     if path.suffix == "" and "/" not in name:
         raise BadInput(
             f"{name}: neither a shipped experiment nor a file{nearest(name, list(shipped))}; "
@@ -95,7 +95,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             )
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise not_read(path, error) from None
     except UnicodeDecodeError:
         raise BadInput(f"{path}: is not text in UTF-8; an experiment is a TOML file") from None
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from samestep.errors import BadInput
+from samestep.errors import BadInput, not_read
 from samestep.machine import Machine
 from samestep.proof_record import FrameworkProof
 from samestep.surroundings import Surroundings
@@ -341,7 +341,7 @@ def _read_document(path: Path, kinds: Mapping[str, type[Document]]) -> Document:
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file; `samestep race` writes one") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise not_read(path, error) from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: is not valid JSON: {error}") from None
     schema = content.get("schema") if isinstance(content, dict) else None

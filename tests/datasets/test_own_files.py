@@ -39,7 +39,10 @@ def test_path_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_without_rights(locked: Path) -> None:
     message = problem(data_of(locked / "mine.csv"))
-    assert message == f"data.path: {locked / 'mine.csv'}: cannot be read (Permission denied)"
+    assert message == (
+        f"data.path: {locked / 'mine.csv'}: cannot be read (Permission denied); "
+        "give yourself the right to read it, or name another"
+    )
 
 
 def test_unknown_kind_of_file(tmp_path: Path) -> None:

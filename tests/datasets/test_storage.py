@@ -188,7 +188,10 @@ def test_a_named_folder_that_is_not_there(
 def test_a_folder_where_a_file_should_be(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     use_own(places, monkeypatch)
     (places.own / IMAGES).mkdir()
-    assert problem(FASHION) == f"{places.own / IMAGES}: cannot be read (Is a directory)"
+    assert problem(FASHION) == (
+        f"{places.own / IMAGES}: cannot be read (Is a directory); "
+        "a file is wanted there, not a folder"
+    )
 
 
 def test_a_folder_without_rights(
@@ -198,7 +201,9 @@ def test_a_folder_without_rights(
     message = problem(FASHION)
     assert message.startswith(("SAMESTEP_DATA: ", str(locked)))
     assert str(locked) in message
-    assert message.endswith("cannot be read (Permission denied)")
+    assert message.endswith(
+        "cannot be read (Permission denied); give yourself the right to read it, or name another"
+    )
 
 
 @pytest.mark.parametrize(

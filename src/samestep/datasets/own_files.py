@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samestep.datasets.arrays import Floats, Labels, Rows
-from samestep.errors import BadInput
+from samestep.errors import BadInput, not_read
 
 MAX_FILE_BYTES = 4 * 2**30
 
@@ -25,7 +25,7 @@ def load_own_file(path: Path, label: str) -> Rows:
     try:
         size = path.stat().st_size if path.is_file() else None
     except OSError as error:
-        raise BadInput(f"data.path: {path}: cannot be read ({error.strerror})") from None
+        raise not_read(f"data.path: {path}", error) from None
     if size is None:
         raise BadInput(f"data.path: {path}: there is no such file; the path is relative to the "
                        "experiment's own folder")  # fmt: skip

@@ -18,7 +18,7 @@ from samestep.config import load_config
 from samestep.datasets.download import NotDownloaded, download
 from samestep.datasets.idx import parse_idx
 from samestep.datasets.image_sets import IMAGE_SETS, ImageFile, ImageSet
-from samestep.errors import BadInput
+from samestep.errors import BadInput, not_read
 
 FOLDER = "SAMESTEP_DATA"
 DEBIAN = Path("/usr/share/datasets")
@@ -78,7 +78,7 @@ def _own_folder() -> Path | None:
     try:
         there = folder.is_dir()
     except OSError as error:
-        raise BadInput(f"{where}: {folder}: cannot be read ({error.strerror})") from None
+        raise not_read(f"{where}: {folder}", error) from None
     if not there:
         raise BadInput(f"{where}: there is no folder {folder}; make it, or name another")
     return folder
@@ -136,7 +136,7 @@ def _read(file: ImageFile, path: Path) -> bytes | None:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise _Damaged("it is cut short or damaged") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise not_read(path, error) from None
     if len(content) != file.bytes:
         held = "more than" if len(content) > file.bytes else f"{len(content):,} of"
         raise _Damaged(f"it holds {held} {file.bytes:,} bytes")

@@ -21,7 +21,7 @@ POOR_FIT = 0.2
 
 FITTED = (
     "time a {unit} = overhead + work / rate, by least relative error; 95% intervals by the "
-    "bootstrap over trials."
+    "bootstrap over trials; inf: within the noise, the time does not grow with the work."
 )
 
 
