@@ -52,6 +52,14 @@ def test_honest_masks_raise_no_alarm(plan: Plan, draws: Draws) -> None:
         assert check.passed, check.problems
 
 
+def test_a_gradient_of_nothing_but_rounding_is_not_judged() -> None:
+    without = {"bias": np.array([1e-16, -2e-16])}
+    samples = [{"bias": np.array([n * 1e-17, 1e-16])} for n in range(24)]
+    observed = {"bias": np.array([4e-15, 3e-15])}
+    assert judge_dropout(Draws(without, {"bias": 1e-14}, samples), observed).passed
+    assert not judge_dropout(Draws(without, {"bias": 1e-17}, samples), observed).passed
+
+
 MISTAKES: dict[str, tuple[MakeMask, str]] = {
     "nothing is dropped": (lambda g, shape, rate: np.ones(shape), "nothing is dropped"),
     "what stays is not scaled": (

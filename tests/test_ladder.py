@@ -187,7 +187,7 @@ def observe_rounded(plan: Plan) -> Observation:
 
     x, y = reference.first_batch(plan)
     batch = reference.loss_and_gradients(plan.layers, plan.weights, x, y)
-    run = reference.train(other, rounding=1e-15)
+    run = reference.train(other, rounding=0.1)
     x_test, y_test = reference.held_out_data(plan)
     trained = reference.forward(plan.layers, run.weights, x_test)
     return replace(

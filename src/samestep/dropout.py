@@ -18,6 +18,7 @@ from samestep import reference
 from samestep.layers import Dropout
 from samestep.plan import Plan
 from samestep.proof_record import DropoutCheck
+from samestep.reference.arrays import largest
 
 CHANCE = 1e-7
 """How likely an honest gradient may be to fail one comparison (Student's t prediction interval)."""
@@ -44,16 +45,18 @@ class Draws:
     """The first batch's gradient without dropout, and under the reference's own masks."""
 
     without: Gradients
+    rounding: Mapping[str, float]
+    """How far rounding may move each gradient without dropout."""
     samples: Sequence[Gradients]
 
 
 def draw_gradients(plan: Plan) -> Draws:
     """What every framework's gradient with dropout is compared with."""
     x, y = reference.first_batch(plan)
-    without = reference.loss_and_gradients(plan.layers, plan.weights, x, y).gradients
+    without = reference.loss_and_gradients(plan.layers, plan.weights, x, y)
     generator = np.random.default_rng(plan.experiment.training.seed)
     samples = [_draw(plan, generator) for _ in range(_draw_count(plan, len(y)))]
-    return Draws(without, samples)
+    return Draws(without.gradients, without.rounding, samples)
 
 
 def judge_dropout(draws: Draws, observed: Gradients) -> DropoutCheck:
@@ -63,7 +66,8 @@ def judge_dropout(draws: Draws, observed: Gradients) -> DropoutCheck:
         if name not in observed or observed[name].shape != without.shape:
             problems.append(f"there is no gradient of {name} in training with dropout")
             continue
-        if not without.any():
+        # A gradient of nothing but rounding says nothing of what was dropped.
+        if largest(without) <= draws.rounding[name]:
             continue
         samples = [sample[name] for sample in draws.samples]
         problems += _parameter_problems(name, observed[name], without, samples)

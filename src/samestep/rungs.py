@@ -112,7 +112,7 @@ def _accuracy_error(logits: Array, y: NDArray[np.int64], observation: Observatio
 
 def _gradient_error(yardstick: Yardstick, observation: Observation) -> Worst:
     expected = yardstick.batch.gradients
-    least = dict.fromkeys(expected, yardstick.rounding / TOLERANCE)
+    least = {name: reach / TOLERANCE for name, reach in yardstick.batch.rounding.items()}
     return worst_error(observation.gradient, expected, least)
 
 
@@ -157,7 +157,7 @@ def _step_bounds(yardstick: Yardstick, seen: dict[str, Array]) -> tuple[Weights,
             # A gradient that the rung before has refused explains no step.
             if not relative_error(gradient, expected) < float("inf"):
                 gradient = expected
-            rounding = max(largest(gradient - expected), yardstick.rounding)
+            rounding = max(largest(gradient - expected), yardstick.batch.rounding[name])
             gradients[name] = gradient + sign * rounding
         batch = replace(yardstick.batch, gradients=gradients)
         ends.append(reference.one_step(yardstick.plan, batch, yardstick.form))

@@ -9,14 +9,7 @@ from samestep import reference
 from samestep.dropout import Draws, draw_gradients
 from samestep.plan import Plan
 from samestep.reference import Form
-from samestep.reference.arrays import Array, largest_of
-
-ROUNDING = 1e-14
-"""Of the model's largest gradient: so far may rounding move any gradient, for its sums are long.
-
-It matters where much hangs on the last digits. Batch norm takes any constant away, so that a
-bias before it has no slope but rounding, and Adam divides even that by its own size.
-"""
+from samestep.reference.arrays import Array
 
 
 class Diverged(Exception):
@@ -43,11 +36,6 @@ class Yardstick:
         x, y = reference.first_batch(self.plan)
         return reference.loss_and_gradients(self.plan.layers, self.plan.weights, x, y, self.form)
 
-    @property
-    def rounding(self) -> float:
-        """How far rounding may move any of the first batch's gradients."""
-        return ROUNDING * largest_of(self.batch.gradients)
-
     @cached_property
     def step(self) -> dict[str, Array]:
         """Weights and state after the first batch."""
@@ -61,7 +49,7 @@ class Yardstick:
     @cached_property
     def moved_run(self) -> reference.Run:
         """The same with its gradients moved at random, as far as rounding may move them."""
-        return self._train(ROUNDING)
+        return self._train(rounding=1)
 
     def _train(self, rounding: float = 0.0) -> reference.Run:
         with np.errstate(all="ignore"):

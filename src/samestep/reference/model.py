@@ -23,6 +23,7 @@ from samestep.reference import windows
 from samestep.reference.activations import activate, activation_slope
 from samestep.reference.arrays import Array, Labels, Weights
 from samestep.reference.form import EXACT, Form
+from samestep.reference.gradients import Tally
 from samestep.reference.loss import loss_and_slope
 
 CHUNK_ROWS = 256
@@ -40,6 +41,8 @@ class Backward:
 
     loss: float
     gradients: Weights
+    rounding: dict[str, float]
+    """How far rounding may move each gradient."""
     state: Weights
 
 
@@ -65,17 +68,18 @@ def loss_and_gradients(
         linear.append(z)
         inputs.append(activate(_activation(placed), z, form))
     loss, slope = loss_and_slope(inputs.pop(), y, form)
-    gradients: Weights = {}
+    tally = Tally()
     for placed, value, z in zip(layers[::-1], inputs[::-1], linear[::-1], strict=True):
         name = _activation(placed)
         if name != "none":
             slope = slope * activation_slope(name, z, form)
-        slope = _slope(placed, weights, value, slope, gradients, form, masks)
+        slope = _slope(placed, weights, value, slope, tally, form, masks)
     state: Weights = {}
     for placed, value in zip(layers, inputs, strict=True):
         state |= _state_after(placed, weights, value, form)
-    ordered = {name: gradients[name] for name in weights if name in gradients}
-    return Backward(loss, ordered, state)
+    noted = tally.gradients
+    ordered = {name: noted[name] for name in weights if name in noted}
+    return Backward(loss, ordered, tally.rounding, state)
 
 
 def _evaluate(layers: list[PlacedLayer], weights: Weights, x: Array, form: Form) -> Array:
@@ -134,7 +138,7 @@ def _slope(
     weights: Weights,
     x: Array,
     slope: Array,
-    gradients: Weights,
+    tally: Tally,
     form: Form,
     masks: Masks,
 ) -> Array:
@@ -143,17 +147,17 @@ def _slope(
     match placed.layer:
         case Dense(bias=bias):
             kernel = weights[f"{name}.kernel"]
-            gradients[f"{name}.kernel"] = x.T @ slope
+            tally.add_product(f"{name}.kernel", x.T @ slope, x, slope)
             if bias:
-                gradients[f"{name}.bias"] = slope.sum(axis=0)
+                tally.add_sum(f"{name}.bias", slope)
             return slope @ kernel.T
         case Conv2d(stride=stride, bias=bias):
             by_kernel, by_input = windows.convolution_slopes(
                 slope, x, weights[f"{name}.kernel"], stride, placed.padding
             )
-            gradients[f"{name}.kernel"] = by_kernel
+            tally.add_product(f"{name}.kernel", by_kernel, x, slope)
             if bias:
-                gradients[f"{name}.bias"] = slope.sum(axis=(0, 1, 2))
+                tally.add_sum(f"{name}.bias", slope)
             return by_input
         case MaxPool2d(size=size, stride=stride):
             return windows.max_pool_slope(slope, x, size, stride, form.near_ties)
@@ -161,10 +165,10 @@ def _slope(
             return windows.avg_pool_slope(slope, x, size, stride)
         case BatchNorm(epsilon=epsilon):
             by_batch = norm.Norm(norm.batch_axes(x), epsilon)
-            return _norm_slope(name, weights, x, slope, gradients, by_batch)
+            return _norm_slope(name, weights, x, slope, tally, by_batch)
         case LayerNorm(epsilon=epsilon):
             by_row = norm.Norm((1,), epsilon, form.epsilon_beside_root)
-            return _norm_slope(name, weights, x, slope, gradients, by_row)
+            return _norm_slope(name, weights, x, slope, tally, by_row)
         case Dropout():
             return slope * masks[name] if name in masks else slope
         case Flatten():
@@ -178,13 +182,12 @@ def _norm_slope(
     weights: Weights,
     x: Array,
     slope: Array,
-    gradients: Weights,
+    tally: Tally,
     kind: norm.Norm,
 ) -> Array:
     normal = norm.normalize(x, kind)
-    rows = norm.batch_axes(x)
-    gradients[f"{name}.scale"] = (slope * normal).sum(axis=rows)
-    gradients[f"{name}.bias"] = slope.sum(axis=rows)
+    tally.add_sum(f"{name}.scale", slope * normal)
+    tally.add_sum(f"{name}.bias", slope)
     return norm.normalize_slope(slope * weights[f"{name}.scale"], x, kind)
 
 

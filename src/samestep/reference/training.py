@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samestep.plan import Plan, split_batches
-from samestep.reference.arrays import Array, Labels, Weights, largest_of
+from samestep.reference.arrays import Array, Labels, Weights
 from samestep.reference.form import EXACT, Form
 from samestep.reference.model import Backward, loss_and_gradients
 from samestep.reference.optimizers import Stepper, learning_rate
@@ -22,8 +22,8 @@ class Run:
 def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
     """Train on the plan's proof rows in the plan's orders, epoch by epoch.
 
-    With `rounding`, every gradient is moved at random, at most by this share of the largest, to
-    see what hangs on its last digits.
+    With `rounding`, every gradient is moved at random, at most so many times as far as rounding
+    may, to see what hangs on its last digits.
     """
     training = plan.experiment.training
     x, y = proof_data(plan)
@@ -39,7 +39,7 @@ def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
         batch_losses, sizes = [], []
         for rows in split_batches(order, training.batch_size, training.last_batch):
             batch = loss_and_gradients(plan.layers, weights, x[rows], y[rows], form)
-            gradients = _moved(batch.gradients, rounding, generator)
+            gradients = _moved(batch, rounding, generator)
             weights = stepper.step(weights, gradients) | batch.state
             batch_losses.append(batch.loss)
             sizes.append(1 if form.batch_mean_loss else len(rows))
@@ -47,13 +47,13 @@ def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
     return Run(weights, losses)
 
 
-def _moved(gradients: Weights, rounding: float, generator: np.random.Generator) -> Weights:
+def _moved(batch: Backward, rounding: float, generator: np.random.Generator) -> Weights:
     if rounding == 0:
-        return gradients
-    most = rounding * largest_of(gradients)
+        return batch.gradients
+    most = {name: rounding * reach for name, reach in batch.rounding.items()}
     return {
-        name: gradient + generator.uniform(-most, most, gradient.shape)
-        for name, gradient in gradients.items()
+        name: gradient + generator.uniform(-most[name], most[name], gradient.shape)
+        for name, gradient in batch.gradients.items()
     }
 
 
