@@ -53,7 +53,7 @@ class Draws:
 def draw_gradients(plan: Plan) -> Draws:
     """What every framework's gradient with dropout is compared with."""
     x, y = reference.first_batch(plan)
-    without = reference.loss_and_gradients(plan.layers, plan.weights, x, y)
+    without = reference.loss_and_gradients(plan.layers, plan.weights, x, y, with_rounding=True)
     generator = np.random.default_rng(plan.experiment.training.seed)
     samples = [_draw(plan, generator) for _ in range(_draw_count(plan, len(y)))]
     return Draws(without.gradients, without.rounding, samples)

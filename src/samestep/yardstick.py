@@ -34,7 +34,9 @@ class Yardstick:
     def batch(self) -> reference.Backward:
         """The first batch, forward and backward."""
         x, y = reference.first_batch(self.plan)
-        return reference.loss_and_gradients(self.plan.layers, self.plan.weights, x, y, self.form)
+        return reference.loss_and_gradients(
+            self.plan.layers, self.plan.weights, x, y, self.form, with_rounding=True
+        )
 
     @cached_property
     def step(self) -> dict[str, Array]:

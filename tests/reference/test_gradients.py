@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samestep.reference.arrays import pairwise_sum
-from samestep.reference.gradients import Tally
+from samestep.reference.gradients import Tally, rounding_of_sum
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -41,14 +41,34 @@ def test_a_long_sum_loses_no_digits() -> None:
 @pytest.mark.parametrize("rows", [128, 12_544, 100_352])
 def test_rounding_covers_what_another_order_gives(rows: int) -> None:
     for seed in range(5):
-        terms, tally = cancelling(rows, seed), Tally()
+        terms, tally = cancelling(rows, seed), Tally(with_rounding=True)
         tally.add_sum("bias", terms)
         other = np.cumsum(terms, axis=0)[-1]
         assert np.abs(other - tally.gradients["bias"]).max() <= tally.rounding["bias"]
 
 
+@pytest.mark.parametrize("rows", [12_544, 100_352, 401_408])
+def test_rounding_covers_terms_that_cancel_only_at_the_end(rows: int) -> None:
+    terms = np.sort(cancelling(rows), axis=0)
+    tally = Tally(with_rounding=True)
+    tally.add_sum("bias", terms)
+    other = np.cumsum(terms, axis=0)[-1]
+    assert np.abs(other - tally.gradients["bias"]).max() <= tally.rounding["bias"]
+
+
+@given(st.integers(1, 10**9))
+def test_rounding_grows_with_the_root_of_the_count_alone(count: int) -> None:
+    assert rounding_of_sum(count) <= rounding_of_sum(4 * count) <= 2 * rounding_of_sum(count)
+
+
+def test_rounding_is_noted_only_where_it_is_asked_for() -> None:
+    tally = Tally()
+    tally.add_sum("bias", np.ones((2, 1)))
+    assert not tally.rounding
+
+
 def test_rounding_covers_no_term_that_is_left_out() -> None:
-    terms, tally = cancelling(100_352), Tally()
+    terms, tally = cancelling(100_352), Tally(with_rounding=True)
     tally.add_sum("bias", terms)
     without = pairwise_sum(terms[1:], (0,))
     assert np.abs(without - tally.gradients["bias"]).min() > 1e3 * tally.rounding["bias"]
@@ -57,7 +77,7 @@ def test_rounding_covers_no_term_that_is_left_out() -> None:
 def test_rounding_of_a_product_is_as_large_as_its_terms() -> None:
     x = np.array([[1.0, -2.0], [1.0, -2.0]])
     slope = np.array([[3.0, 1.0], [-3.0, 1.0]])
-    tally = Tally()
+    tally = Tally(with_rounding=True)
     tally.add_product("kernel", x.T @ slope, x, slope)
     np.testing.assert_array_equal(tally.gradients["kernel"], [[0, 2], [0, -4]])
     assert tally.rounding["kernel"] == 1e-14 * 2 * 6

@@ -283,9 +283,11 @@ def test_cross_entropy_by_hand() -> None:
 def test_epsilon_beside_the_root_by_hand() -> None:
     x, norm = np.array([[1.0, 3.0]]), Norm((1,), 0.5, beside_root=True)
     # With half the distance d = 1 both are d / (d + 0.5), and d grows half as fast as a value.
-    np.testing.assert_allclose(normalize(x, norm), [[-1 / 1.5, 1 / 1.5]])
+    normal = normalize(x, norm)
+    np.testing.assert_allclose(normal.values, [[-1 / 1.5, 1 / 1.5]])
     slope = 0.5 / 1.5**2 / 2
-    np.testing.assert_allclose(normalize_slope(np.array([[0.0, 1.0]]), x, norm), [[-slope, slope]])
+    by_value = normalize_slope(np.array([[0.0, 1.0]]), normal, norm)
+    np.testing.assert_allclose(by_value, [[-slope, slope]])
 
 
 def test_near_ties_in_max_pool_by_hand() -> None:

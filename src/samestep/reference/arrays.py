@@ -19,6 +19,11 @@ def largest_of(arrays: Weights) -> float:
     return max(largest(array) for array in arrays.values())
 
 
+def all_but_last(x: Array) -> tuple[int, ...]:
+    """All axes but the channels', which are last."""
+    return tuple(range(x.ndim - 1))
+
+
 def pairwise_sum(x: Array, axes: tuple[int, ...]) -> Array:
     """The sum over the axes, which are gone: halves are added to halves.
 

@@ -21,7 +21,7 @@ from samestep.placing import PlacedLayer
 from samestep.reference import normalization as norm
 from samestep.reference import windows
 from samestep.reference.activations import activate, activation_slope
-from samestep.reference.arrays import Array, Labels, Weights
+from samestep.reference.arrays import Array, Labels, Weights, all_but_last
 from samestep.reference.form import EXACT, Form
 from samestep.reference.gradients import Tally
 from samestep.reference.loss import loss_and_slope
@@ -42,7 +42,7 @@ class Backward:
     loss: float
     gradients: Weights
     rounding: dict[str, float]
-    """How far rounding may move each gradient."""
+    """How far rounding may move each gradient, if that was asked for."""
     state: Weights
 
 
@@ -59,6 +59,8 @@ def loss_and_gradients(
     y: Labels,
     form: Form = EXACT,
     masks: Masks = NO_MASKS,
+    *,
+    with_rounding: bool = False,
 ) -> Backward:
     """A batch forward and backward, in training."""
     inputs = [x]
@@ -68,7 +70,7 @@ def loss_and_gradients(
         linear.append(z)
         inputs.append(activate(_activation(placed), z, form))
     loss, slope = loss_and_slope(inputs.pop(), y, form)
-    tally = Tally()
+    tally = Tally(with_rounding)
     for placed, value, z in zip(layers[::-1], inputs[::-1], linear[::-1], strict=True):
         name = _activation(placed)
         if name != "none":
@@ -117,13 +119,14 @@ def _linear(
             return windows.avg_pool(x, size, stride)
         case BatchNorm(epsilon=epsilon):
             if training:
-                normal = norm.normalize(x, norm.Norm(norm.batch_axes(x), epsilon))
+                normal = norm.normalize(x, norm.Norm(all_but_last(x), epsilon)).values
             else:
                 root = np.sqrt(weights[f"{name}.variance"] + epsilon)
                 normal = (x - weights[f"{name}.mean"]) / root
             return normal * weights[f"{name}.scale"] + weights[f"{name}.bias"]
         case LayerNorm(epsilon=epsilon):
-            normal = norm.normalize(x, norm.Norm((1,), epsilon, form.epsilon_beside_root))
+            by_row = norm.Norm((1,), epsilon, form.epsilon_beside_root)
+            normal = norm.normalize(x, by_row).values
             return normal * weights[f"{name}.scale"] + weights[f"{name}.bias"]
         case Dropout():
             return x * masks[name] if training and name in masks else x
@@ -164,7 +167,7 @@ def _slope(
         case AvgPool2d(size=size, stride=stride):
             return windows.avg_pool_slope(slope, x, size, stride)
         case BatchNorm(epsilon=epsilon):
-            by_batch = norm.Norm(norm.batch_axes(x), epsilon)
+            by_batch = norm.Norm(all_but_last(x), epsilon)
             return _norm_slope(name, weights, x, slope, tally, by_batch)
         case LayerNorm(epsilon=epsilon):
             by_row = norm.Norm((1,), epsilon, form.epsilon_beside_root)
@@ -186,9 +189,9 @@ def _norm_slope(
     kind: norm.Norm,
 ) -> Array:
     normal = norm.normalize(x, kind)
-    tally.add_sum(f"{name}.scale", slope * normal)
+    tally.add_sum(f"{name}.scale", slope * normal.values)
     tally.add_sum(f"{name}.bias", slope)
-    return norm.normalize_slope(slope * weights[f"{name}.scale"], x, kind)
+    return norm.normalize_slope(slope * weights[f"{name}.scale"], normal, kind)
 
 
 def _state_after(placed: PlacedLayer, weights: Weights, x: Array, form: Form) -> Weights:

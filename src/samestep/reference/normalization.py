@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from samestep.reference.arrays import Array, pairwise_sum
+from samestep.reference.arrays import Array, all_but_last, pairwise_sum
 
 
 @dataclass(frozen=True)
@@ -15,31 +15,32 @@ class Norm:
     epsilon: float
     beside_root: bool = False
 
-    def root(self, centred: Array) -> Array:
-        """The root that is differentiated."""
-        variance = mean(centred**2, self.axes)
-        return np.asarray(np.sqrt(variance if self.beside_root else variance + self.epsilon))
 
-    def divisor(self, root: Array) -> Array:
-        """What the centred values are divided by."""
-        return root + self.epsilon if self.beside_root else root
+@dataclass(frozen=True)
+class Normalized:
+    """What comes out, and the two numbers of each mean and variance that its slope needs."""
+
+    values: Array
+    root: Array
+    """The root that is differentiated."""
+    divisor: Array
+    """What the centred values were divided by."""
 
 
-def normalize(x: Array, norm: Norm) -> Array:
+def normalize(x: Array, norm: Norm) -> Normalized:
     """x with mean 0 and, but for epsilon, variance 1 over the axes."""
     centred = x - mean(x, norm.axes)
-    return np.asarray(centred / norm.divisor(norm.root(centred)))
+    variance = mean(centred**2, norm.axes)
+    root = np.asarray(np.sqrt(variance if norm.beside_root else variance + norm.epsilon))
+    divisor = root + norm.epsilon if norm.beside_root else root
+    return Normalized(centred / divisor, root, divisor)
 
 
-def normalize_slope(slope: Array, x: Array, norm: Norm) -> Array:
-    """The derivative by x, through the mean and the variance too."""
-    centred = x - mean(x, norm.axes)
-    root = norm.root(centred)
-    divisor = norm.divisor(root)
-    normal = centred / divisor
-    mean_slope = mean(slope, norm.axes)
-    mean_product = mean(slope * normal, norm.axes)
-    return np.asarray((slope - mean_slope) / divisor - normal * (mean_product / root))
+def normalize_slope(slope: Array, normal: Normalized, norm: Norm) -> Array:
+    """The derivative by what was normalized, through the mean and the variance too."""
+    centred_slope = (slope - mean(slope, norm.axes)) / normal.divisor
+    mean_product = mean(slope * normal.values, norm.axes)
+    return np.asarray(centred_slope - normal.values * (mean_product / normal.root))
 
 
 def mean(x: Array, axes: tuple[int, ...]) -> Array:
@@ -48,16 +49,11 @@ def mean(x: Array, axes: tuple[int, ...]) -> Array:
     return np.expand_dims(pairwise_sum(x, axes) / count, axes)
 
 
-def batch_axes(x: Array) -> tuple[int, ...]:
-    """All axes but the channels'."""
-    return tuple(range(x.ndim - 1))
-
-
 def running_statistics(
     x: Array, running_mean: Array, running_variance: Array, momentum: float, biased: bool
 ) -> tuple[Array, Array]:
     """The running mean and variance after a batch."""
-    axes = batch_axes(x)
+    axes = all_but_last(x)
     batch_mean = mean(x, axes)
     batch_variance = mean((x - batch_mean) ** 2, axes)
     if not biased:

@@ -38,7 +38,9 @@ def train(plan: Plan, form: Form = EXACT, rounding: float = 0.0) -> Run:
         )
         batch_losses, sizes = [], []
         for rows in split_batches(order, training.batch_size, training.last_batch):
-            batch = loss_and_gradients(plan.layers, weights, x[rows], y[rows], form)
+            batch = loss_and_gradients(
+                plan.layers, weights, x[rows], y[rows], form, with_rounding=rounding > 0
+            )
             gradients = _moved(batch, rounding, generator)
             weights = stepper.step(weights, gradients) | batch.state
             batch_losses.append(batch.loss)
