@@ -83,7 +83,7 @@ own_images(x) = ndims(x) == 4 ? permutedims(x, (2, 3, 1, 4)) : x
 
 logits(script, model, x) = model(own_images(x))
 
-# An optimizer that notes the first gradient that it is handed. Knet's own `adam` and the like
+# An optimizer that notes the first gradient that it is handed. Knet's own `adam!` and the like
 # leave alone a parameter that has an optimizer.
 mutable struct NoteGradient
     gradient::Any
@@ -102,7 +102,12 @@ function gradients(script, model, data)
     for parameter in params(model)
         parameter.opt = NoteGradient(nothing, nothing)
     end
-    script.train(model, data, 1, (epoch, loss) -> nothing)
+    if isdefined(script, :step!)
+        # Its `train` gives every parameter an optimizer of its own.
+        script.step!(model, first(data)...)
+    else
+        script.train(model, data, 1, (epoch, loss) -> nothing)
+    end
     trained = filter(slot -> slot.trained, slots(model))
     return [slot.name => to_plan(slot, noted(slot.holder)) for slot in trained]
 end
