@@ -2,7 +2,7 @@
 
 from samestep.cheats.cheat import Cheat, planted
 
-NUMPY_CONVOLUTION = 'conv2d(h[1], model["kernel_1"], stride=(2, 2))'
+NUMPY_CONVOLUTION = 'conv2d(h[1], model["kernel_1"], (2, 2), 1, cache)'
 FLAX_CONVOLUTION = "nnx.relu(self.conv1(x))"
 FLAX_POOL = "x = nnx.max_pool("
 NUMPY_PAD = "((0, 0), (0, 1), (0, 1), (0, 0))"
