@@ -154,13 +154,15 @@ def alone(
             key: commas(value) if isinstance(value, list) else value for key, value in run.items()
         }
         command = [HERE / "drive.jl", *common, *(f"{k}={v}" for k, v in arguments.items())]
-    done = subprocess.run(
-        [*framework.place.command(), *map(str, command)],
-        cwd=folder,
-        env=worker_environment(framework, settings),
-        capture_output=True,
-        text=True,
-    )
+    # In a folder of its own, as a trial is: what an earlier process compiled must not lie there.
+    with tempfile.TemporaryDirectory(prefix="samestep-tax-") as empty:
+        done = subprocess.run(
+            [*framework.place.command(), *map(str, command)],
+            cwd=empty,
+            env=worker_environment(framework, settings),
+            capture_output=True,
+            text=True,
+        )
     if done.returncode:
         raise SystemExit(f"{framework.name}, {kind}: {done.stderr[-2000:]}")
     *seconds, peak = done.stdout.split()[-int(epochs) - 1 :]
